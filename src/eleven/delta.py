@@ -1,0 +1,180 @@
+"""`Delta`: the change to one layer's weight as an immutable linear operator; it never knows which technique it came from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+from eleven.tensors import Float, Tensor
+
+Factors = tuple[Tensor, Tensor]
+
+
+class Delta(ABC):
+    """A matrix (out, in); a conv weight (out, in, kh, kw) is the matrix (out, in·kh·kw), a bias (n,) is (n, 1)."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Rows (outputs) and columns (inputs)."""
+
+    @property
+    @abstractmethod
+    def T(self) -> Delta:  # noqa: N802 - the name that every array library uses
+        """The transposed operator."""
+
+    @abstractmethod
+    def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
+        """The product with `x`, without building the matrix where there are factors."""
+
+    @abstractmethod
+    def dense(self) -> Float[Tensor, "out in"]:
+        """The whole matrix; may share memory with the delta, so never write into it."""
+
+    @abstractmethod
+    def factors(self) -> tuple[Float[Tensor, "out rank"], Float[Tensor, "rank in"]] | None:
+        """Exact (up, down) with dense = up @ down, or None where they would be no smaller than the matrix."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Dense(Delta):
+    """A change given entry by entry."""
+
+    matrix: Float[Tensor, "out in"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape[0], self.matrix.shape[1]
+
+    @property
+    def T(self) -> Delta:  # noqa: N802
+        return Dense(self.matrix.T)
+
+    def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
+        return self.matrix @ x
+
+    def dense(self) -> Float[Tensor, "out in"]:
+        return self.matrix
+
+    def factors(self) -> None:
+        return None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class LowRank(Delta):
+    """A change that is the product of two thin matrices."""
+
+    up: Float[Tensor, "out rank"]
+    down: Float[Tensor, "rank in"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.up.shape[0], self.down.shape[1]
+
+    @property
+    def T(self) -> Delta:  # noqa: N802
+        return LowRank(self.down.T, self.up.T)
+
+    def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
+        return self.up @ (self.down @ x)
+
+    def dense(self) -> Float[Tensor, "out in"]:
+        return self.up @ self.down
+
+    def factors(self) -> Factors | None:
+        return (self.up, self.down) if is_thin(self.up.shape[1], self.shape) else None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Sum(Delta):
+    """A change that is Σ strength·delta of at least one delta of one shape."""
+
+    terms: tuple[tuple[float, Delta], ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.terms[0][1].shape
+
+    @property
+    def T(self) -> Delta:  # noqa: N802
+        return Sum(tuple((strength, delta.T) for strength, delta in self.terms))
+
+    def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
+        (strength, delta), *rest = self.terms
+        total = (delta @ x) * strength
+        for strength, delta in rest:
+            total += (delta @ x) * strength
+        return total
+
+    def dense(self) -> Float[Tensor, "out in"]:
+        (strength, delta), *rest = self.terms
+        total = delta.dense() * strength
+        for strength, delta in rest:
+            both = delta.factors()
+            if both is None:
+                total.add_(delta.dense(), alpha=strength)
+            else:
+                total.addmm_(*both, alpha=strength)
+        return total
+
+    def factors(self) -> Factors | None:
+        pairs = [(strength, delta.factors()) for strength, delta in self.terms]
+        known = [(strength, *both) for strength, both in pairs if both is not None]
+        rank = sum(up.shape[1] for _, up, _ in known)
+        if len(known) < len(pairs) or not is_thin(rank, self.shape):
+            return None
+        import torch
+
+        up = torch.cat([up * strength for strength, up, _ in known], dim=1)
+        return up, torch.cat([down for _, _, down in known])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows(Delta):
+    """Some rows of another change, range after range: what a fused layer (q, k and v in one) means for one of its parts."""
+
+    whole: Delta
+    ranges: tuple[tuple[int, int], ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return sum(stop - start for start, stop in self.ranges), self.whole.shape[1]
+
+    @property
+    def T(self) -> Delta:  # noqa: N802
+        return Dense(self.dense().T)
+
+    def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
+        return take_rows(self.whole @ x, self.ranges)
+
+    def dense(self) -> Float[Tensor, "out in"]:
+        both = self.whole.factors()
+        if both is None:
+            return take_rows(self.whole.dense(), self.ranges)
+        return take_rows(both[0], self.ranges) @ both[1]
+
+    def factors(self) -> Factors | None:
+        both = self.whole.factors()
+        if both is None or not is_thin(both[1].shape[0], self.shape):
+            return None
+        return take_rows(both[0], self.ranges), both[1]
+
+
+def take_rows(matrix: Float[Tensor, "rows n"], ranges: tuple[tuple[int, int], ...]) -> Float[Tensor, "out n"]:
+    """These row ranges of a matrix, one after the other; a view where there is one range."""
+    if len(ranges) == 1:
+        return matrix[slice(*ranges[0])]
+    import torch
+
+    return torch.cat([matrix[start:stop] for start, stop in ranges])
+
+
+def is_thin(rank: int, shape: tuple[int, int]) -> bool:
+    """Whether factors of this rank hold fewer numbers than the matrix."""
+    rows, columns = shape
+    return rank * (rows + columns) < rows * columns

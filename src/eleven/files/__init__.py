@@ -1,0 +1,1 @@
+"""Axis 1, containers: bytes and named tensors, read lazily and never changed."""
