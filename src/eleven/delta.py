@@ -1,10 +1,12 @@
-"""`Delta`: the change to one layer's weight as an immutable linear operator; it never knows which technique it came from."""
+"""`Delta`: the change to one layer's weight as an immutable linear operator; it never knows its technique."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import final
+
+from typing_extensions import override
 
 from eleven.tensors import Float, Tensor
 
@@ -45,19 +47,24 @@ class Dense(Delta):
     matrix: Float[Tensor, "out in"]
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.matrix.shape[0], self.matrix.shape[1]
 
     @property
-    def T(self) -> Delta:  # noqa: N802
+    @override
+    def T(self) -> Delta:
         return Dense(self.matrix.T)
 
+    @override
     def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
         return self.matrix @ x
 
+    @override
     def dense(self) -> Float[Tensor, "out in"]:
         return self.matrix
 
+    @override
     def factors(self) -> None:
         return None
 
@@ -71,19 +78,24 @@ class LowRank(Delta):
     down: Float[Tensor, "rank in"]
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.up.shape[0], self.down.shape[1]
 
     @property
-    def T(self) -> Delta:  # noqa: N802
+    @override
+    def T(self) -> Delta:
         return LowRank(self.down.T, self.up.T)
 
+    @override
     def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
         return self.up @ (self.down @ x)
 
+    @override
     def dense(self) -> Float[Tensor, "out in"]:
         return self.up @ self.down
 
+    @override
     def factors(self) -> Factors | None:
         return (self.up, self.down) if is_thin(self.up.shape[1], self.shape) else None
 
@@ -96,13 +108,16 @@ class Sum(Delta):
     terms: tuple[tuple[float, Delta], ...]
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return self.terms[0][1].shape
 
     @property
-    def T(self) -> Delta:  # noqa: N802
+    @override
+    def T(self) -> Delta:
         return Sum(tuple((strength, delta.T) for strength, delta in self.terms))
 
+    @override
     def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
         (strength, delta), *rest = self.terms
         total = (delta @ x) * strength
@@ -110,6 +125,7 @@ class Sum(Delta):
             total += (delta @ x) * strength
         return total
 
+    @override
     def dense(self) -> Float[Tensor, "out in"]:
         (strength, delta), *rest = self.terms
         total = delta.dense() * strength
@@ -121,6 +137,7 @@ class Sum(Delta):
                 total.addmm_(*both, alpha=strength)
         return total
 
+    @override
     def factors(self) -> Factors | None:
         pairs = [(strength, delta.factors()) for strength, delta in self.terms]
         known = [(strength, *both) for strength, both in pairs if both is not None]
@@ -136,28 +153,33 @@ class Sum(Delta):
 @final
 @dataclass(frozen=True, eq=False)
 class Rows(Delta):
-    """Some rows of another change, range after range: what a fused layer (q, k and v in one) means for one of its parts."""
+    """Some rows of another change, range after range: what a fused layer (q, k, v) means for one of its parts."""
 
     whole: Delta
     ranges: tuple[tuple[int, int], ...]
 
     @property
+    @override
     def shape(self) -> tuple[int, int]:
         return sum(stop - start for start, stop in self.ranges), self.whole.shape[1]
 
     @property
-    def T(self) -> Delta:  # noqa: N802
+    @override
+    def T(self) -> Delta:
         return Dense(self.dense().T)
 
+    @override
     def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
         return take_rows(self.whole @ x, self.ranges)
 
+    @override
     def dense(self) -> Float[Tensor, "out in"]:
         both = self.whole.factors()
         if both is None:
             return take_rows(self.whole.dense(), self.ranges)
         return take_rows(both[0], self.ranges) @ both[1]
 
+    @override
     def factors(self) -> Factors | None:
         both = self.whole.factors()
         if both is None or not is_thin(both[1].shape[0], self.shape):

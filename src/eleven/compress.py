@@ -1,0 +1,143 @@
+"""The best approximation of a delta by two thin matrices; never builds the matrix where there are factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from eleven.algebra import norm
+from eleven.delta import Delta, LowRank
+from eleven.tensors import Float, Tensor
+
+OVERSAMPLING = 8
+BLOCKS = 3
+
+
+@dataclass(frozen=True)
+class Target:
+    """How much to keep: at most `rank`, and of that no more than holds the share `energy` of the squared norm."""
+
+    rank: int
+    energy: float = 1.0
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """The nearest delta of a rank, the squared norm of the whole, and the share of it that was kept."""
+
+    delta: LowRank
+    whole: float
+    kept: float
+
+
+def compress(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
+    """The nearest delta of the target's rank, its factors balanced (Eckart and Young 1936).
+
+    Exact from factors and on small matrices; otherwise a block Krylov sketch, drawn from `generator`.
+    """
+    both = delta.factors()
+    if both is not None:
+        return _from_factors(*both, target)
+    if min(delta.shape) <= 2 * BLOCKS * (min(target.rank, *delta.shape) + OVERSAMPLING):
+        return _from_factors(*_thin_form(delta.dense()), target)
+    return _by_sketch(delta, target, generator)
+
+
+def _thin_form(matrix: Float[Tensor, "out in"]) -> tuple[Float[Tensor, "out r"], Float[Tensor, "r in"]]:
+    rows, columns = matrix.shape
+    if rows <= columns:
+        return torch.eye(rows, dtype=matrix.dtype), matrix
+    return matrix, torch.eye(columns, dtype=matrix.dtype)
+
+
+def _from_factors(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target) -> Compressed:
+    """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·L⁻ᵀX√S times (√S)⁻¹XᵀLᵀ·V."""
+    left, right = _root(_gram(up.T))
+    core = left.T @ _gram(down) @ left
+    squares, vectors = torch.linalg.eigh((core + core.T) / 2)
+    squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
+    whole = float(squares.sum())
+    rank = _rank(squares, whole, target)
+    roots, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
+    new_up = up @ (right @ vectors * roots).to(up.dtype)
+    new_down = ((left @ vectors).T / roots[:, None]).to(down.dtype) @ down
+    return Compressed(LowRank(new_up, new_down), whole, _share(squares, rank, whole))
+
+
+def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
+    """Block Krylov: Musco and Musco 2015, arXiv 1504.05477, algorithm 2, with the products ΔᵀQ kept as they arise.
+
+    Where the energy asked for is not in the sketch, it is drawn again twice as wide.
+    """
+    whole = norm(delta) ** 2
+    rank = min(target.rank, 64) if target.energy < 1 else target.rank
+    while True:
+        basis, products = _krylov(delta, rank + OVERSAMPLING, generator)
+        best = _from_factors(basis, products.T, Target(rank, target.energy * whole / max(_energy(products), 1e-300)))
+        kept = best.kept * best.whole / whole if whole > 0 else 1.0
+        if rank >= target.rank or kept >= target.energy:
+            return Compressed(best.delta, whole, min(kept, 1.0))
+        rank = min(2 * rank, target.rank)
+        if min(delta.shape) <= 2 * BLOCKS * (rank + OVERSAMPLING):
+            return _from_factors(*_thin_form(delta.dense()), target)
+
+
+def _krylov(
+    delta: Delta, width: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "out k"], Float[Tensor, "in k"]]:
+    """An orthonormal basis Q of the Krylov space and ΔᵀQ, in BLOCKS blocks."""
+    start = torch.randn(delta.shape[1], width, generator=generator)
+    transposed = delta.T
+    basis: list[Tensor] = []
+    products: list[Tensor] = []
+    block = delta @ start
+    for _ in range(BLOCKS):
+        basis.append(_orthonormal(block, basis))
+        products.append(transposed @ basis[-1])
+        if len(basis) < BLOCKS:
+            block = delta @ products[-1]
+    return torch.cat(basis, dim=1), torch.cat(products, dim=1)
+
+
+def _orthonormal(block: Float[Tensor, "out k"], earlier: list[Tensor]) -> Float[Tensor, "out k"]:
+    for _ in range(2):
+        for other in earlier:
+            block = block - other @ (other.T @ block)
+        block = torch.linalg.qr(block).Q
+    return block
+
+
+def _gram(wide: Float[Tensor, "r n"]) -> Float[Tensor, "r r"]:
+    doubled = wide.double()
+    return doubled @ doubled.T
+
+
+def _energy(products: Float[Tensor, "in k"]) -> float:
+    return float(products.double().square().sum())
+
+
+def _root(gram: Float[Tensor, "r r"]) -> tuple[Float[Tensor, "r k"], Float[Tensor, "r k"]]:
+    """L with LLᵀ = gram, and R with LᵀR = 1: by Cholesky, or from the eigenvectors where the gram is singular."""
+    lower, failed = torch.linalg.cholesky_ex(gram)
+    diagonal = lower.diagonal()
+    if not int(failed) and float(diagonal.min()) > 1e-5 * float(diagonal.max()):
+        identity = torch.eye(len(gram), dtype=gram.dtype)
+        return lower, torch.linalg.solve_triangular(lower.T, identity, upper=True)
+    squares, vectors = torch.linalg.eigh(gram)
+    kept = squares > squares[-1].clamp(min=torch.finfo(gram.dtype).tiny) * 1e-13
+    roots, vectors = squares[kept].sqrt(), vectors[:, kept]
+    return vectors * roots, vectors / roots
+
+
+def _rank(squares: Float[Tensor, " r"], whole: float, target: Target) -> int:
+    """The fewest leading values that hold the energy, among those above rounding; at least one where there is any."""
+    meaningful = int((squares > 1e-14 * whole).sum()) if whole > 0 else 0
+    if target.energy < 1:
+        reached = int((squares.cumsum(0) < target.energy * whole).sum()) + 1
+        meaningful = min(meaningful, reached)
+    return min(meaningful, target.rank)
+
+
+def _share(squares: Float[Tensor, " r"], rank: int, whole: float) -> float:
+    return float(squares[:rank].sum()) / whole if whole > 0 else 1.0

@@ -1,0 +1,152 @@
+"""`Mix`: which fine-tunes at which strengths, as pure data with a digest; it never opens a file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from statistics import median
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+from eleven.errors import UsageError
+
+SCHEMA = 1
+TEXT_ENCODERS = {"text_encoder": "te1", "text_encoder_2": "te2", "text_encoder_3": "te3"}
+PRESETS = {1: 1.0, 2: 0.7}
+
+Strength = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
+Value = TypeVar("Value")
+
+
+class Table(Mapping[str, Value], Generic[Value]):
+    """A mapping that cannot be changed, sorted by key."""
+
+    def __init__(self, content: Mapping[str, Value] | None = None) -> None:
+        self._content = dict(sorted((content or {}).items()))
+
+    def __getitem__(self, key: str) -> Value:
+        return self._content[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __repr__(self) -> str:
+        return repr(self._content)
+
+
+Strengths = Annotated[Mapping[str, Strength], AfterValidator(Table[float]), PlainSerializer(dict[str, float])]
+Option = str | int | float | bool
+Options = Annotated[Mapping[str, Option], AfterValidator(Table[Option]), PlainSerializer(dict[str, Option])]
+
+
+class Part(BaseModel):
+    """One fine-tune in a mix: its file (a hint), the file's SHA-256 (its identity) and its strengths.
+
+    `strength` holds everywhere except at the addresses in `at`: a block (IN04, MID, D07 …), `te1` … `te3` for one text
+    encoder, `te` for all of them, `unet` for the denoiser of any family; the narrowest wins.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    sha256: str = ""
+    strength: Strength = 1.0
+    at: Strengths = Field(default_factory=Table[float])
+
+    def strength_at(self, component: str, block: str) -> float:
+        """The strength at a layer of this component and block."""
+        encoder = TEXT_ENCODERS.get(component)
+        addresses = (block, encoder, "te") if encoder else (block, component, "unet")
+        return next((self.at[name] for name in addresses if name in self.at), self.strength)
+
+
+class Mix(BaseModel):
+    """Parts, the method that combines them, and the seed of methods that draw; equal digests mean equal results."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parts: tuple[Part, ...] = Field(min_length=1)
+    method: str = "sum"
+    options: Options = Field(default_factory=Table[Option])
+    seed: int = 0
+    schema_version: Literal[1] = SCHEMA
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the content: parts in any order, files by hash; by name only where the hash is not known."""
+        content = self.model_dump(mode="json")
+        for part in content["parts"]:
+            if part["sha256"]:
+                del part["file"]
+        content["parts"] = sorted(json.dumps(part, sort_keys=True) for part in content["parts"])
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The mix as JSON that `from_json` reads back as an equal mix."""
+        return json.dumps(self.model_dump(mode="json"), indent=2)
+
+    def to_toml(self) -> str:
+        """The mix as TOML that `from_toml` reads back as an equal mix."""
+        content = self.model_dump(mode="json")
+        tables = [("", {key: value for key, value in content.items() if key not in ("parts", "options")})]
+        tables += [("[options]", content["options"])] if content["options"] else []
+        for part in content["parts"]:
+            at = part.pop("at")
+            tables += [("[[parts]]", part)] + ([("[parts.at]", at)] if at else [])
+        return "\n\n".join(_table(head, body) for head, body in tables) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Mix:
+        """The mix in a JSON text. UsageError where it is not one."""
+        try:
+            return cls.from_data(json.loads(text))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise UsageError(f"the recipe is not JSON: {error}.") from error
+
+    @classmethod
+    def from_toml(cls, text: str) -> Mix:
+        """The mix in a TOML text. UsageError where it is not one."""
+        try:
+            return cls.from_data(tomllib.loads(text))
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise UsageError(f"the recipe is not TOML: {error}.") from error
+
+    @classmethod
+    def from_data(cls, data: object) -> Mix:
+        """The mix in parsed data. UsageError naming every field that does not fit."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            raise UsageError(f"the recipe does not fit: {told}.", hint="See docs/reference/recipe.md.") from error
+
+
+def preset(count: int, norms: Sequence[float] = ()) -> tuple[float, ...]:
+    """Strengths to start from: 1; 0.7 + 0.7; min(1/√N, 1.45/N) for N; times median norm / norm where norms are given.
+
+    The signal grows with the sum of strengths and the noise with its root; past a total of 1.45 likeness collapses.
+    """
+    strength = PRESETS.get(count) or min(count**-0.5, 1.45 / count)
+    middle = median(norms) if norms else 1.0
+    scales = [middle / norm if norm > 0 else 1.0 for norm in norms] if norms else [1.0] * count
+    return tuple(round(strength * scale, 4) for scale in scales)
+
+
+def _table(head: str, body: Mapping[str, object]) -> str:
+    rows = [f"{_key(key)} = {_value(value)}" for key, value in body.items() if value != ""]
+    return "\n".join([head, *rows] if head else rows)
+
+
+def _value(value: object) -> str:
+    """TOML takes no bare DEL and no surrogate pairs, where JSON does."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)

@@ -1,0 +1,109 @@
+"""Mixes as people type them: `FILE:0.7`, `FILE:unet=0.7,te=0.4`, a recipe file, A1111's `<lora:name:0.7>`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from eleven.errors import UsageError
+from eleven.mix import Mix, Part
+
+RECIPES = {".toml": Mix.from_toml, ".json": Mix.from_json}
+MODELS = (".safetensors", ".pt", ".bin", ".ckpt", ".pth")
+TAG = re.compile(r"<(?:lora|lyco):([^<>]*)>")
+HINT = "Write FILE, FILE:0.7, or FILE:unet=0.7,te=0.4."
+
+
+def parse_mix(texts: Sequence[str], *, folders: Iterable[Path] = ()) -> Mix:
+    """One mix from parts: files with strengths, one recipe, or text with A1111 tags (looked up in `folders`).
+
+    UsageError where a text is none of these or a name is not found.
+    """
+    if len(texts) == 1 and Path(texts[0]).suffix.lower() in RECIPES:
+        return read_recipe(Path(texts[0]))
+    parts: list[Part] = []
+    for text in texts:
+        parts.extend(parse_tags(text, folders=folders) if TAG.search(text) else [parse_part(text)])
+    if not parts:
+        raise UsageError("a mix needs at least one part.", hint=HINT)
+    return Mix(parts=tuple(parts))
+
+
+def read_recipe(path: Path) -> Mix:
+    """The mix in a .toml or .json recipe; relative files are looked up beside the recipe."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as a recipe: {error}.") from error
+    mix = RECIPES[path.suffix.lower()](text)
+    parts = [part.model_copy(update={"file": str(path.parent / part.file)}) for part in mix.parts]
+    return mix.model_copy(update={"parts": tuple(parts)})
+
+
+def parse_part(text: str) -> Part:
+    """One part from FILE, FILE:STRENGTH or FILE:ADDRESS=STRENGTH,…; a Windows drive's colon belongs to the file."""
+    head, colon, tail = text.rpartition(":")
+    drive = len(head) == 1 and head.isalpha()
+    if not colon or drive:
+        return Part(file=_file(text, text))
+    strength, at = _strengths(tail, text)
+    return Part(file=_file(head, text), strength=strength, at=at)
+
+
+def parse_tags(text: str, *, folders: Iterable[Path]) -> list[Part]:
+    """The parts in A1111's prompt text: `<lora:name:te:unet>`, or `te=`, `unet=` by name; one number is both."""
+    places = list(folders)
+    return [_tag(body.split(":"), places) for body in TAG.findall(text)]
+
+
+def _tag(fields: list[str], folders: list[Path]) -> Part:
+    name, *rest = (field.strip() for field in fields)
+    placed = [field for field in rest if "=" not in field]
+    named = dict(field.split("=", 1) for field in rest if "=" in field)
+    if len(placed) > 2 or set(named) - {"te", "unet"}:
+        raise UsageError(f"<lora:{':'.join(fields)}> has fields that cannot be mixed.", hint="Use te= and unet= only.")
+    encoder = _number(named.get("te", placed[0] if placed else "1"), name)
+    denoiser = _number(named.get("unet", placed[1] if len(placed) > 1 else str(encoder)), name)
+    at = {} if encoder == denoiser else {"te": encoder}
+    return Part(file=str(_find(name, folders)), strength=denoiser, at=at)
+
+
+def _find(name: str, folders: list[Path]) -> Path:
+    """The model file of this name, also below a folder, as A1111 looks it up."""
+    for folder in folders:
+        for suffix in MODELS:
+            found = sorted(path for path in folder.rglob(f"*{suffix}") if path.name == name + suffix)
+            if found:
+                return found[0]
+    told = ", ".join(map(str, folders)) or "no folder given"
+    raise UsageError(f"no model named {name!r} was found in {told}.", hint="Name its folder with --models DIR.")
+
+
+def _strengths(tail: str, text: str) -> tuple[float, dict[str, float]]:
+    """The strength that stands first without an address, or 1, and those with one."""
+    first, *rest = tail.split(",")
+    strength, addressed = (1.0, [first, *rest]) if "=" in first else (_number(first, text), rest)
+    at = dict[str, float]()
+    for field in addressed:
+        address, equals, value = field.partition("=")
+        if not (equals and address.strip()):
+            raise UsageError(f"{text!r}: {field!r} has no address in front of it.", hint=HINT)
+        at[address.strip()] = _number(value, text)
+    return strength, at
+
+
+def _number(value: str, text: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) <= 100:
+        raise UsageError(f"{text!r}: {value!r} is not a strength between -100 and 100.", hint=HINT)
+    return number
+
+
+def _file(name: str, text: str) -> str:
+    if not name.strip():
+        raise UsageError(f"{text!r} names no file.", hint=HINT)
+    return name
