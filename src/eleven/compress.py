@@ -11,7 +11,10 @@ from eleven.delta import Delta, LowRank
 from eleven.tensors import Float, Tensor
 
 OVERSAMPLING = 8
-BLOCKS = 3
+MOST_BLOCKS = 8
+SMALL = 4
+FIRST_RANK = 64
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,11 @@ class Compressed:
 def compress(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
     """The nearest delta of the target's rank, its factors balanced (Eckart and Young 1936).
 
-    Exact from factors and on small matrices; otherwise a block Krylov sketch, drawn from `generator`.
+    Exact from factors and on small matrices; otherwise from a block Krylov sketch, drawn from `generator`.
     """
     both = delta.factors()
     if both is not None:
         return _from_factors(*both, target)
-    if min(delta.shape) <= 2 * BLOCKS * (min(target.rank, *delta.shape) + OVERSAMPLING):
-        return _from_factors(*_thin_form(delta.dense()), target)
     return _by_sketch(delta, target, generator)
 
 
@@ -68,36 +69,43 @@ def _from_factors(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], targe
 def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
     """Block Krylov: Musco and Musco 2015, arXiv 1504.05477, algorithm 2, with the products ΔᵀQ kept as they arise.
 
-    Where the energy asked for is not in the sketch, it is drawn again twice as wide.
+    Blocks are added until one more changes the squared error by less than TOLERANCE, and wider ones drawn where the
+    energy asked for needs a higher rank.
     """
     whole = norm(delta) ** 2
-    rank = min(target.rank, 64) if target.energy < 1 else target.rank
-    while True:
-        basis, products = _krylov(delta, rank + OVERSAMPLING, generator)
-        best = _from_factors(basis, products.T, Target(rank, target.energy * whole / max(_energy(products), 1e-300)))
+    rank = min(target.rank, FIRST_RANK) if target.energy < 1 else target.rank
+    while min(delta.shape) > SMALL * (rank + OVERSAMPLING):
+        basis, products = _krylov(delta, rank, whole, generator)
+        share = target.energy * whole / max(_energy(products), torch.finfo(torch.float64).tiny)
+        best = _from_factors(basis, products.T, Target(rank, share))
         kept = best.kept * best.whole / whole if whole > 0 else 1.0
         if rank >= target.rank or kept >= target.energy:
             return Compressed(best.delta, whole, min(kept, 1.0))
         rank = min(2 * rank, target.rank)
-        if min(delta.shape) <= 2 * BLOCKS * (rank + OVERSAMPLING):
-            return _from_factors(*_thin_form(delta.dense()), target)
+    return _from_factors(*_thin_form(delta.dense()), target)
 
 
 def _krylov(
-    delta: Delta, width: int, generator: torch.Generator
+    delta: Delta, rank: int, whole: float, generator: torch.Generator
 ) -> tuple[Float[Tensor, "out k"], Float[Tensor, "in k"]]:
-    """An orthonormal basis Q of the Krylov space and ΔᵀQ, in BLOCKS blocks."""
-    start = torch.randn(delta.shape[1], width, generator=generator)
+    """An orthonormal basis Q of the Krylov space and ΔᵀQ, grown until the leading `rank` values have settled."""
+    start = torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
     transposed = delta.T
-    basis: list[Tensor] = []
-    products: list[Tensor] = []
+    basis, products, kept = list[Tensor](), list[Tensor](), 0.0
     block = delta @ start
-    for _ in range(BLOCKS):
+    while True:
         basis.append(_orthonormal(block, basis))
         products.append(transposed @ basis[-1])
-        if len(basis) < BLOCKS:
-            block = delta @ products[-1]
-    return torch.cat(basis, dim=1), torch.cat(products, dim=1)
+        before, kept = kept, _leading(products, rank)
+        settled = len(basis) > 1 and kept - before <= TOLERANCE * max(whole - kept, 1e-12 * whole)
+        if settled or len(basis) == MOST_BLOCKS:
+            return torch.cat(basis, dim=1), torch.cat(products, dim=1)
+        block = delta @ products[-1]
+
+
+def _leading(products: list[Float[Tensor, "in k"]], rank: int) -> float:
+    gram = _gram(torch.cat(products, dim=1).T)
+    return float(torch.linalg.eigvalsh(gram)[-rank:].sum())
 
 
 def _orthonormal(block: Float[Tensor, "out k"], earlier: list[Tensor]) -> Float[Tensor, "out k"]:
