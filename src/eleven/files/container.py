@@ -45,6 +45,10 @@ class Container(Protocol):
         """One tensor in its own type, in memory of its own. FileError where the file ends too early."""
         ...
 
+    def read_into(self, key: str, view: memoryview, start: int = 0) -> int:
+        """Fills `view` with a tensor's bytes from its byte `start` on, and gives how many there were."""
+        ...
+
     def close(self) -> None:
         """Lets the file go."""
         ...
