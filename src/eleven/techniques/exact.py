@@ -1,0 +1,42 @@
+"""What every technique asks of its numbers: finite, of a real type, and multiplied in float32 or wider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eleven.errors import TensorError
+from eleven.techniques.technique import agree
+from eleven.tensors import Shape, Tensor
+
+INTEGERS = frozenset({"bias_indices", "bias_size", "reshape_weight"})
+
+
+def solid(shapes: Mapping[str, Shape], *suffixes: str) -> None:
+    """TensorError unless those present are matrices or kernels (2 to 5 dimensions) without an empty side."""
+    present = [tuple(shapes[suffix]) for suffix in suffixes if suffix in shapes]
+    agree(all(2 <= len(shape) <= 5 and min(shape) > 0 for shape in present), shapes)
+
+
+def widened(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, floats narrower than float32 as float32: no number changes, and products do not underflow."""
+    return {suffix: _wide(tensor) for suffix, tensor in tensors.items()}
+
+
+def checked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors widened. TensorError naming the first that holds NaN, infinity or numbers of a wrong type."""
+    wide = widened(tensors)
+    for suffix, tensor in wide.items():
+        integral = not tensor.is_floating_point() and not tensor.is_complex()
+        if (integral != (suffix in INTEGERS) and tensor.numel() != 1) or tensor.is_complex():
+            raise TensorError(
+                f"{suffix} holds {tensors[suffix].dtype} numbers.", hint="The file is damaged or quantised."
+            )
+        if not integral and not bool(tensor.isfinite().all()):
+            raise TensorError(
+                f"{suffix} holds NaN or infinite numbers.", hint="The training diverged; use an older save."
+            )
+    return wide
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
