@@ -104,7 +104,7 @@ def is_sound(before: dict[str, str], stamp: dict[str, str]) -> bool:
 
 def pip_calls(torch: str, before: str, extra: str) -> Iterator[list[str]]:
     """The arguments of each call to pip; a chosen build of torch comes first, from PyTorch's own index."""
-    options = ["install", "--disable-pip-version-check", "--no-input", *([] if sys.stderr.isatty() else ["--quiet"])]
+    options = ["install", "--disable-pip-version-check", "--no-input", *([] if sys.stderr.isatty() else ["-qq"])]
     package = ["-e", ".[test]" if extra else "."]
     if torch not in (before, "skip"):
         yield ["uninstall", "-qq", "--yes", "torch"]

@@ -1,0 +1,1 @@
+"""The command `eleven`: one module a command, which parses, makes one library call and shows the result."""

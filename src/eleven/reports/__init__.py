@@ -1,0 +1,1 @@
+"""What commands and pages show: frozen data, gathered here and printed elsewhere."""
