@@ -18,8 +18,9 @@ def solid(shapes: Mapping[str, Shape], *suffixes: str) -> None:
 
 
 def widened(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, floats narrower than float32 as float32: no number changes, and products do not underflow."""
-    return {suffix: _wide(tensor) for suffix, tensor in tensors.items()}
+    """The same tensors, all floats as float32, or float64 where one is: no number changes, no product underflows."""
+    double = any(tensor.is_floating_point() and tensor.element_size() > 4 for tensor in tensors.values())
+    return {suffix: _wide(tensor, double=double) for suffix, tensor in tensors.items()}
 
 
 def checked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -38,5 +39,7 @@ def checked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return wide
 
 
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
+def _wide(tensor: Tensor, *, double: bool) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    return tensor.double() if double else tensor.float()
