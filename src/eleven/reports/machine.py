@@ -151,7 +151,7 @@ def ask(*command: str) -> str:
 
 
 def read_driver(rows: str, overview: str) -> Driver:
-    """The driver from nvidia-smi's rows (version, name, MiB, capability) and its overview, which names CUDA's version."""
+    """The driver from nvidia-smi's rows (version, name, MiB, capability) and its overview, which names CUDA."""
     cells = [[cell.strip() for cell in row.split(",")] for row in rows.strip().splitlines()]
     devices = [Device(name, mebibytes(size), pair(capability)) for _, name, size, capability in cells]
     cuda = re.search(r"CUDA (?:UMD )?Version:\s*([\d.]+)", overview)
