@@ -18,9 +18,10 @@ def functional(deltas: Sequence[Delta], strengths: Sequence[float], setting: Set
     """[I + β(F − I) + a·F]·Σ strength·delta; factors stay factors, as only what maps to the outputs changes.
 
     F = C_s(C_s + C_e/N + λ·tr(C_t)/out·I)⁻¹ is Wiener's filter of the mean output, from the outputs Yᵢ = X·Δᵢᵀ of N
-    parts on the activations X, each scaled to norm 1: C_t = mean YᵢᵀYᵢ, C_m = ȲᵀȲ, C_s = (N·C_m − C_t)/(N − 1) without its
-    negative eigenvalues (what two parts share on average), C_e = C_t − C_s. With fewer than two parts that answer to X
-    there is nothing to compare, and the result is the sum. UsageError without activations; TensorError for wrong ones.
+    parts on the activations X, each scaled to norm 1: C_t = mean YᵢᵀYᵢ, C_m = ȲᵀȲ, C_e = C_t − C_s, and C_s, what two
+    parts share on average, is (N·C_m − C_t)/(N − 1) without its negative eigenvalues. A bias has the constant input 1.
+    With fewer than two parts that answer to X there is nothing to compare, and the result is the sum.
+    UsageError without activations; TensorError for those of another width, NaN or infinity.
     """
     inputs = _inputs(setting.activations, deltas[0].shape[1])
     terms = active(deltas, strengths)
