@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from eleven.tensors import Shape
 
@@ -24,6 +25,11 @@ class Layer:
     def component(self) -> str:
         """The pipeline's part: unet, transformer, text_encoder, text_encoder_2 …"""
         return self.name.partition(".")[0]
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """The shape of its delta: (out, in·kh·kw), (n, 1) for a bias."""
+        return self.shape[0], prod(self.shape[1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,73 @@
+"""The dialect of cloneofsimo/lora: modules without names, numbered in the order in which diffusers of early 2023 built them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from eleven.layers.family import Component, Family
+from eleven.layers.layer import Place
+from eleven.layers.spelling import Matrix, Spelled, lookup
+
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+ORDERS: tuple[tuple[str, ...], ...] = (
+    ("attn1", "ff", "attn2"),
+    ("attn1", "attn2", "ff"),
+    ("attn1", "attn2"),
+)
+"""A transformer block's parts: diffusers until 0.14, diffusers since, and files from before the feed-forward was trained."""
+
+INSIDE: Mapping[str, tuple[str, ...]] = {"ff": ("net.0.proj",), "attn1": ATTENTION, "attn2": ATTENTION}
+TEXT = ("k_proj", "v_proj", "q_proj", "out_proj")
+SIDES = ("down_blocks", "up_blocks", "mid_block")
+TRAINED = {"clip_l": 12, "clip_h": 23}
+"""How many layers of each text encoder diffusers builds."""
+
+
+def positions(family: Family, modules: Mapping[str, Matrix]) -> dict[str, list[tuple[str, tuple[Place, ...]]]]:
+    """Each numbered module's place, where the numbers and all shapes fit the family; nothing where any does not."""
+    for dialect, prefixes in (("cloneofsimo", ("unet:", "text_encoder:")), ("cloneofsimo list", ("", ""))):
+        if modules and all(name.startswith(prefixes) and name.rpartition(":")[2].isdecimal() for name in modules):
+            return {name: [(dialect, at.places)] for name, at in matched(family, modules, prefixes).items()}
+    return {}
+
+
+def matched(family: Family, modules: Mapping[str, Matrix], prefixes: tuple[str, str]) -> dict[str, Spelled]:
+    """All modules by number, or nothing."""
+    out: dict[str, Spelled] = {}
+    for component, prefix in zip(family.components, prefixes, strict=False):
+        given = {name: shape for name, shape in modules.items() if name.startswith(prefix)}
+        fitting = (order for order in sequences(component) if same_shapes(order, given, prefix))
+        out |= {f"{prefix}{number}": at for number, at in enumerate(next(fitting, ()))}
+    return out if out.keys() == modules.keys() else {}
+
+
+def same_shapes(order: tuple[Spelled, ...], given: Mapping[str, Matrix], prefix: str) -> bool:
+    """Whether there is one module for each number, of the right shape."""
+    numbered = {f"{prefix}{number}": at.matrix for number, at in enumerate(order)}
+    return numbered == dict(given)
+
+
+@cache
+def sequences(component: Component) -> tuple[tuple[Spelled, ...], ...]:
+    """The modules in every order that was used; none for components that cloneofsimo/lora never trained."""
+    known = lookup(component, "diffusers", flat=False)
+    if component.table in TRAINED:
+        layers = (f"text_model.encoder.layers.{layer}.self_attn." for layer in range(TRAINED[component.table]))
+        return (tuple(known[layer + part] for layer in layers for part in TEXT),)
+    if component.folder != "unet":
+        return ()
+    blocks = [name.removesuffix("attn1.to_q") for name in known if name.endswith("attn1.to_q")]
+    blocks.sort(key=built)
+    return tuple(tuple(known[name] for block in blocks for name in inside(block, order)) for order in ORDERS)
+
+
+def built(name: str) -> tuple[int, tuple[int, ...]]:
+    """When diffusers built a block: on the way down, on the way up, the middle last."""
+    return SIDES.index(name.partition(".")[0]), tuple(map(int, re.findall(r"\d+", name.partition(".")[2])))
+
+
+def inside(block: str, order: tuple[str, ...]) -> Iterator[str]:
+    """The names of one block's modules in this order."""
+    return (f"{block}{part}.{name}" for part in order for name in INSIDE[part])
