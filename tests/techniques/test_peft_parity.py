@@ -1,4 +1,4 @@
-"""What PEFT merges, layer by layer and in float64: input-side OFT in every mode, DoRA, rank-stabilised LoRA, patterns."""
+"""What PEFT merges, in float64: input-side OFT in every mode, DoRA, rank-stabilised LoRA, patterns."""
 
 import warnings
 from dataclasses import asdict
@@ -6,10 +6,10 @@ from itertools import product
 
 import pytest
 import torch
+from peft import LoraConfig, OFTConfig, get_peft_model, get_peft_model_state_dict
 
 from eleven.files import peft as configs
 from eleven.techniques import dora, lora, oft_input
-from peft import LoraConfig, OFTConfig, get_peft_model, get_peft_model_state_dict
 
 LAYERS = {
     "linear": lambda: torch.nn.Linear(12, 20),
@@ -86,7 +86,7 @@ def test_constrained_rotation_is_what_peft_merges(shared):
     untouched = oft_input.decode(tensors, base)["weight"]
     delta = oft_input.decode(marked(tensors, config, 4), base)["weight"]
     assert error(delta, expected) < BOUND
-    assert error(delta, untouched.dense()) < BOUND  # PEFT writes the projected generator back when it merges
+    assert error(untouched, expected) > 0.1
 
 
 def lora_tensors(tensors):
@@ -115,7 +115,7 @@ def test_rank_and_alpha_patterns_match_as_in_peft(pattern):
         r=4,
         lora_alpha=3,
         target_modules=["layer"],
-        rank_pattern={"yer": 7, pattern: 2, "layer": 5},
+        rank_pattern={"yer": 7, pattern: 2, "block.+layer": 5},
         alpha_pattern={"ayer": 90.0, "nothing": 80.0, pattern: 5.0},
         init_lora_weights=False,
     )

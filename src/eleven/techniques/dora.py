@@ -94,7 +94,7 @@ def wrap(delta: Delta, tensors: Mapping[str, Tensor], original: Original) -> Del
     matrix, kernel = weight.flatten(1), weight[0, 0].numel()
     scale = like(tensors, SCALE, matrix).flatten()
     norm = lengths((matrix + delta.dense()).to(scale.dtype), side, kernel)
-    ratio = scale.to(norm.dtype) / norm.clamp_min(1e-30)
+    ratio = (scale.to(norm.dtype) / norm).masked_fill(norm == 0, 0.0)
     ratio = (ratio[:, None] if side == "output" else ratio.repeat_interleave(kernel)[None]).to(scale.dtype)
     return Decomposed(delta, ratio, matrix, tensors[SCALE])
 
