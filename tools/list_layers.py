@@ -1,4 +1,4 @@
-"""Writes src/eleven/layers/tables/*.tsv: every parameter of every known component, from diffusers' and transformers' own classes.
+"""Writes src/eleven/layers/tables/*.tsv: every parameter of every known component, from diffusers' own classes.
 
 Run `python tools/list_layers.py [COMPONENT …]`; weights are never made (torch's meta device) and nothing is fetched.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import layer_rules as rules
+from layer_components import COMPONENTS
 
 TABLES = Path(__file__).parents[1] / "src" / "eleven" / "layers" / "tables"
 HEADER = "name\tshape\tblock\toriginal\trows"
@@ -156,7 +157,7 @@ def with_slot(text: str, first: Row, span: tuple[int, int], field: str) -> str:
 
 def text_of(component: str) -> str:
     """The table of one component as the file holds it."""
-    build, rule = rules.COMPONENTS[component]
+    build, rule = COMPONENTS[component]
     lines = collapse(table(build(sys.modules[__name__]), rule))
     return "\n".join([HEADER, *("\t".join(line).rstrip("\t") for line in lines)]) + "\n"
 
@@ -164,7 +165,7 @@ def text_of(component: str) -> str:
 def main(components: list[str]) -> None:
     """Writes the tables of these components, or of all."""
     TABLES.mkdir(exist_ok=True)
-    for component in components or rules.COMPONENTS:
+    for component in components or COMPONENTS:
         path = TABLES / f"{component}.tsv"
         path.write_text(text_of(component), encoding="utf-8", newline="\n")
         print(f"{path.name}: {path.stat().st_size} bytes")

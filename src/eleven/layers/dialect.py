@@ -1,4 +1,4 @@
-"""Dialects: how the programs spell a module's name; a visible table that is only ever read forward, from a module to its spelling."""
+"""Dialects: how the programs spell a module's name; a table that is only read forward, from module to spelling."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TEXT: tuple[Role, ...] = ("text",)
 
 @dataclass(frozen=True)
 class Dialect:
-    """A prefix, with fields of `Component` in braces, before a layout's names; rows may share a name where a program writes both.
+    """A prefix, with fields of `Component` in braces, before a layout's names.
 
-    `flat` writes underscores for dots; `roles` says which components it can name.
+    `flat` writes underscores for dots; `roles` are the components it can name. A program with two layouts has two rows.
     """
 
     name: str
@@ -66,17 +66,14 @@ DIALECTS: tuple[Dialect, ...] = (
 
 
 def rows_of(family: Family, dialect: str) -> list[Dialect]:
-    """The rows of a dialect by its name, the one that its program writes for the family first. UsageError for other names."""
+    """The rows of a dialect by its name, the one that its program writes for the family first, or UsageError."""
     found = [row for row in DIALECTS if row.name == dialect]
     if not found:
         known = ", ".join(dict.fromkeys(row.name for row in DIALECTS))
         raise UsageError(f"no dialect is called {dialect!r}.", hint=f"Known are {known}.")
-    kohya = dialect.startswith("kohya")
-    return (
-        sorted(found, key=lambda row: kohya and DENOISER == row.roles and row.spelling != family.kohya)
-        if kohya
-        else found
-    )
+    if not dialect.startswith("kohya"):
+        return found
+    return sorted(found, key=lambda row: row.spelling != family.kohya)
 
 
 def written(family: Family, row: Dialect) -> Iterator[tuple[str, Spelled]]:
@@ -108,9 +105,9 @@ def spelled_forward(family: Family, dialect: str) -> Mapping[str, str]:
 
 
 def spell(family: Family, module: str, dialect: str) -> str:
-    """The prefix under which a dialect's file keeps a module; parts of a fused one share it (`spellings` has their rows).
+    """The prefix under which a dialect's file keeps a module; parts of a fused one share it.
 
-    UsageError where the dialect has no name for the module.
+    `spellings` has their rows. UsageError where the dialect has no name for the module.
     """
     prefix = spelled_forward(family, dialect).get(module)
     if prefix is None:

@@ -28,8 +28,8 @@ class Source:
 class Component:
     """One part of a pipeline: its folder's name, its table, and what the dialects call it.
 
-    `checkpoints` are pairs of a key prefix and the layout behind it, the usual one first; `marks` are pieces of which every flat name
-    of the table holds one; `inputs` are modules whose input width differs between variants of the family (inpainting).
+    `checkpoints` are pairs of a key prefix and the layout behind it, the usual one first; `inputs` are modules whose
+    input width differs between variants of the family (inpainting).
     """
 
     folder: str
@@ -129,14 +129,14 @@ def transformer(table: str, *inputs: str) -> Component:
 
 
 def text(number: int, table: str, calls: tuple[str, str, str], *original: str) -> Component:
-    """A text encoder: `calls` are kohya's, OneTrainer's and ComfyUI's names; then prefixes of the original layout in checkpoints."""
+    """A text encoder: `calls` are kohya's, OneTrainer's and ComfyUI's names, `original` the checkpoints' prefixes."""
     folder = "text_encoder" if number == 1 else f"text_encoder_{number}"
     kohya, onetrainer, comfyui = calls
+    prefixes = (f"text_encoders.{comfyui}.transformer.", f"{folder}.", "")
+    cut = (*original, f"{folder}.", "") if table.startswith("clip") else ()
     checkpoints: list[tuple[str, Layout]] = [(prefix, "original") for prefix in original]
-    checkpoints += [(f"text_encoders.{comfyui}.transformer.", "diffusers"), (f"{folder}.", "diffusers")]
-    checkpoints += [("", "diffusers")]
-    if table == "clip_l":
-        checkpoints += [(prefix, "rootless") for prefix in original]
+    checkpoints.extend((prefix, "diffusers") for prefix in prefixes)
+    checkpoints.extend((prefix, "rootless") for prefix in cut)
     return Component(
         folder,
         table,
@@ -151,8 +151,9 @@ def text(number: int, table: str, calls: tuple[str, str, str], *original: str) -
 
 def vae(table: str) -> Component:
     """The picture encoder and decoder, which adapters leave alone but checkpoints hold."""
-    prefixes = ("first_stage_model.", "original"), ("vae.", "original"), ("vae.", "diffusers")
-    return Component("vae", table, "vae", block="VAE", checkpoints=(*prefixes, ("", "diffusers"), ("", "original")))
+    original: list[tuple[str, Layout]] = [(prefix, "original") for prefix in ("first_stage_model.", "vae.", "")]
+    diffusers: list[tuple[str, Layout]] = [(prefix, "diffusers") for prefix in ("vae.", "")]
+    return Component("vae", table, "vae", block="VAE", checkpoints=(*original, *diffusers))
 
 
 CLIP_L_SD3, CLIP_G_SD3 = ("te1", "te1", "clip_l"), ("te2", "te2", "clip_g")

@@ -14,7 +14,8 @@ Ranges = tuple[tuple[int, int], ...]
 class Layer:
     """One parameter of a base model, e.g. `unet.conv_in.weight`; in an unknown family the file's own name.
 
-    `shape` is the parameter's own ((out, in, kh, kw) for a convolution); `block` is what users address (IN04, MID, D07, TE).
+    `shape` is the parameter's own, (out, in, kh, kw) for a convolution, and () where the table does not know it;
+    `block` is what users address (IN04, MID, D07, TE).
     """
 
     name: str
@@ -34,7 +35,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the change of one module in a file lands: a module of the family, and which rows of the file's change it takes.
+    """Where the change of one module in a file lands: a module of the family, and which rows of the change it takes.
 
     `ranges` is None for all rows; a fused file module (qkv) has one place for each of its parts.
     """

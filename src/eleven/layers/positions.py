@@ -1,4 +1,4 @@
-"""The dialect of cloneofsimo/lora: modules without names, numbered in the order in which diffusers of early 2023 built them."""
+"""The dialect of cloneofsimo/lora: modules by number only, in the order in which diffusers built them in 2023."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ORDERS: tuple[tuple[str, ...], ...] = (
     ("attn1", "attn2", "ff"),
     ("attn1", "attn2"),
 )
-"""A transformer block's parts: diffusers until 0.14, diffusers since, and files from before the feed-forward was trained."""
+"""A transformer block's parts: older diffusers, newer diffusers, and files from before the feed-forward was trained."""
 
 INSIDE: Mapping[str, tuple[str, ...]] = {"ff": ("net.0.proj",), "attn1": ATTENTION, "attn2": ATTENTION}
 TEXT = ("k_proj", "v_proj", "q_proj", "out_proj")
 SIDES = ("down_blocks", "up_blocks", "mid_block")
-TRAINED = {"clip_l": 12, "clip_h": 23}
-"""How many layers of each text encoder diffusers builds."""
+TRAINED = {"sd1": 12, "sd2": 23}
+"""The families that were trained so, and how many layers of the text encoder diffusers builds for them."""
 
 
 def positions(family: Family, modules: Mapping[str, Matrix]) -> dict[str, list[tuple[str, tuple[Place, ...]]]]:
@@ -36,9 +36,11 @@ def positions(family: Family, modules: Mapping[str, Matrix]) -> dict[str, list[t
 def matched(family: Family, modules: Mapping[str, Matrix], prefixes: tuple[str, str]) -> dict[str, Spelled]:
     """All modules by number, or nothing."""
     out: dict[str, Spelled] = {}
+    if family.name not in TRAINED:
+        return out
     for component, prefix in zip(family.components, prefixes, strict=False):
         given = {name: shape for name, shape in modules.items() if name.startswith(prefix)}
-        fitting = (order for order in sequences(component) if same_shapes(order, given, prefix))
+        fitting = (order for order in sequences(component, TRAINED[family.name]) if same_shapes(order, given, prefix))
         out |= {f"{prefix}{number}": at for number, at in enumerate(next(fitting, ()))}
     return out if out.keys() == modules.keys() else {}
 
@@ -50,14 +52,12 @@ def same_shapes(order: tuple[Spelled, ...], given: Mapping[str, Matrix], prefix:
 
 
 @cache
-def sequences(component: Component) -> tuple[tuple[Spelled, ...], ...]:
-    """The modules in every order that was used; none for components that cloneofsimo/lora never trained."""
+def sequences(component: Component, layers: int) -> tuple[tuple[Spelled, ...], ...]:
+    """The modules in every order that was used, of a UNet or of a text encoder with so many layers."""
     known = lookup(component, "diffusers", flat=False)
-    if component.table in TRAINED:
-        layers = (f"text_model.encoder.layers.{layer}.self_attn." for layer in range(TRAINED[component.table]))
-        return (tuple(known[layer + part] for layer in layers for part in TEXT),)
-    if component.folder != "unet":
-        return ()
+    if component.role == "text":
+        attentions = (f"text_model.encoder.layers.{layer}.self_attn." for layer in range(layers))
+        return (tuple(known[attention + part] for attention in attentions for part in TEXT),)
     blocks = [name.removesuffix("attn1.to_q") for name in known if name.endswith("attn1.to_q")]
     blocks.sort(key=built)
     return tuple(tuple(known[name] for block in blocks for name in inside(block, order)) for order in ORDERS)

@@ -20,7 +20,7 @@ Hits = dict[str, list[tuple[str, Places]]]
 class Recognition:
     """What a file is made for: `places` of every module that was recognised, by its prefix in the file.
 
-    `also` are families that fit as well; in an unknown family (None) every prefix is a place of itself and the evidence says why.
+    `also` are families that fit as well. In an unknown family (None) every prefix is a place of itself.
     """
 
     family: Family | None
@@ -47,9 +47,9 @@ class Prefixes:
 
 
 def recognise(modules: Mapping[str, Matrix], *, prefer: Family | None = None) -> Recognition:
-    """The family that names and shapes fit best: more than half of the modules must fit one family, else it is unknown.
+    """The family that names and shapes fit best; unknown unless more than half of the modules fit it.
 
-    A shape is (out, in·kh·kw), None where the file does not tell. `prefer` decides where several families fit equally well.
+    A shape is (out, in·kh·kw), None where the file does not tell. `prefer` decides where families fit equally well.
     """
     families = sorted(FAMILIES, key=lambda family: family is not prefer)
     found = [(family, placed) for family in families if (placed := positions(family, modules))]
@@ -74,7 +74,7 @@ def recognise(modules: Mapping[str, Matrix], *, prefer: Family | None = None) ->
 
 
 def fitting(family: Family, modules: Mapping[str, Matrix], prefixes: Prefixes) -> Hits:
-    """For each module that the family has under that name with that shape: the dialects that spell it so, and its places."""
+    """For each module that the family has under that name with that shape: who spells it so, and its places."""
     hits: Hits = {}
     for component in family.components:
         for dialect in DIALECTS:

@@ -46,7 +46,7 @@ XLABS = (
     Tail(".linear1", ".processor.qkv_lora", 0, 3),
     Tail(".linear2", ".processor.proj_lora"),
 )
-"""x-flux: processors over the original blocks (diffusers loaders/lora_conversion_utils.py, _convert_xlabs_flux_lora_to_diffusers)."""
+"""x-flux: processors over the original blocks (diffusers loaders/lora_conversion_utils.py, the xlabs converter)."""
 
 SPLIT = tuple(Tail(end, f"{end}.{part}", part, part + 1) for end in (".qkv", ".linear1") for part in range(4))
 """OneTrainer: original names, with a number for each part of a fused module (OneTrainer modules/util/convert)."""
@@ -56,7 +56,7 @@ TAILS: Mapping[Spelling, tuple[Tail, ...]] = {"processors": PROCESSORS, "xlabs":
 
 @cache
 def spelled(component: Component, spelling: Spelling) -> tuple[Spelled, ...]:
-    """Every module of the component that this layout can name; text encoders have no other names than transformers' in adapters."""
+    """Every module of the component that this layout can name; adapters name text encoders as transformers does."""
     if spelling == "diffusers" or (spelling == "original" and component.role == "text"):
         return tuple(one(component, row) for row in weights(component))
     if spelling == "original":

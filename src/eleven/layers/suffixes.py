@@ -8,12 +8,51 @@ from dataclasses import dataclass
 UP, DOWN, MAGNITUDE = "lora_up.weight", "lora_down.weight", "dora_scale"
 
 CANONICAL = frozenset(
-    """lora_up.weight lora_down.weight lora_mid.weight lora_up.bias alpha scale dora_scale
-    hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2
-    lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b lokr_t1 lokr_t2
-    weight on_input ia3_l a1.weight a2.weight b1.weight b2.weight bm.weight
-    oft_blocks oft_diag rescale oft_R.weight oft_R.scaled_oft
-    diff diff_b w_norm b_norm set_weight bias_indices bias_values bias_size reshape_weight""".split()
+    {
+        "lora_up.weight",
+        "lora_down.weight",
+        "lora_mid.weight",
+        "lora_up.bias",
+        "alpha",
+        "scale",
+        "dora_scale",
+        "hada_w1_a",
+        "hada_w1_b",
+        "hada_w2_a",
+        "hada_w2_b",
+        "hada_t1",
+        "hada_t2",
+        "lokr_w1",
+        "lokr_w1_a",
+        "lokr_w1_b",
+        "lokr_w2",
+        "lokr_w2_a",
+        "lokr_w2_b",
+        "lokr_t1",
+        "lokr_t2",
+        "weight",
+        "on_input",
+        "ia3_l",
+        "a1.weight",
+        "a2.weight",
+        "b1.weight",
+        "b2.weight",
+        "bm.weight",
+        "oft_blocks",
+        "oft_diag",
+        "rescale",
+        "oft_R.weight",
+        "oft_R.scaled_oft",
+        "diff",
+        "diff_b",
+        "w_norm",
+        "b_norm",
+        "set_weight",
+        "bias_indices",
+        "bias_values",
+        "bias_size",
+        "reshape_weight",
+    }
 )
 
 SPELLED: Mapping[str, str] = {
@@ -42,15 +81,36 @@ AFTER: Mapping[tuple[str, str], str] = {
     ("_lora2", ".down.weight"): DOWN,
     ("_norm", ".scale"): "set_weight",
 }
-"""Endings that mean this only behind a prefix with this end: diffusers ≤ 0.21, x-flux, and the norms of BFL's control LoRAs."""
+"""Endings that mean this only after such a prefix: diffusers ≤ 0.21, x-flux, and the norms of BFL's control LoRAs."""
 
 JOINED: Mapping[str, str] = {":up": UP, ":down": DOWN, "_lora_up.weight": UP, "_lora_down.weight": DOWN}
 """Endings without a dot in front: cloneofsimo/lora's safetensors, and flattened diffusers names."""
 
 NAMED = frozenset(
-    """lora_A.weight lora_B.weight lora_B.bias lora_A lora_B lora_magnitude_vector lora_magnitude_vector.weight oft_R.weight
-    hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 lokr_w1 lokr_w1_a lokr_w1_b lokr_w2 lokr_w2_a lokr_w2_b lokr_t2
-    ia3_l""".split()
+    {
+        "lora_A.weight",
+        "lora_B.weight",
+        "lora_B.bias",
+        "lora_A",
+        "lora_B",
+        "lora_magnitude_vector",
+        "lora_magnitude_vector.weight",
+        "oft_R.weight",
+        "hada_w1_a",
+        "hada_w1_b",
+        "hada_w2_a",
+        "hada_w2_b",
+        "hada_t1",
+        "hada_t2",
+        "lokr_w1",
+        "lokr_w1_a",
+        "lokr_w1_b",
+        "lokr_w2",
+        "lokr_w2_a",
+        "lokr_w2_b",
+        "lokr_t2",
+        "ia3_l",
+    }
 )
 """What PEFT saves with an adapter's name behind the first word."""
 

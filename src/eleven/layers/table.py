@@ -14,7 +14,7 @@ TABLES = Path(__file__).parent / "tables"
 
 
 class Row(NamedTuple):
-    """One parameter: in diffusers' spelling, and where the original layout keeps it (`ranges` None for the whole tensor)."""
+    """One parameter in diffusers' spelling, and the rows of the original tensor that hold it (None for all)."""
 
     name: str
     shape: Shape

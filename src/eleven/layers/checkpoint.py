@@ -1,0 +1,131 @@
+"""Recognises a checkpoint from its keys and shapes, and finds where it keeps each layer; reads no tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from eleven.layers.family import FAMILIES, Component, Family, Layout, Source
+from eleven.layers.spelling import heads
+from eleven.layers.table import rows
+from eleven.tensors import Shape
+
+COPIES = ("model_ema.",)
+"""Prefixes of second copies of the denoiser, kept for training."""
+
+BOOKKEEPING = (
+    "position_ids",
+    "logit_scale",
+    "denoiser.sigmas",
+    "pos_embed",
+    "norm_final.weight",
+    "embed_tokens.weight",
+    "text_projection",
+    "text_projection.weight",
+    *("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod"),
+    *("log_one_minus_alphas_cumprod", "sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod"),
+    *("posterior_variance", "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2"),
+)
+"""Ends of keys that no layer needs: noise schedules, constants, tensors that the model never uses."""
+
+ENOUGH = 0.5
+"""The share of a component's layers that must be there with the right shapes."""
+
+Found = Mapping[str, Mapping[str, Source]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole model's file: where it keeps each layer, and what else it holds.
+
+    `ignored` are copies and bookkeeping, `unknown` keys of no known layer; `also` are families that fit as well.
+    """
+
+    family: Family
+    evidence: str
+    sources: Mapping[str, Source]
+    ignored: tuple[str, ...]
+    unknown: tuple[str, ...]
+    also: tuple[Family, ...] = ()
+
+
+def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
+    """The family and components whose names and shapes fit most of the keys; None where no component is half there.
+
+    Keys may be in the original layout or in diffusers', of a whole model or of some components only.
+    """
+    keys = {key: shape for key, shape in entries.items() if not key.startswith(COPIES)}
+    found = [(family, matched(family, keys)) for family in FAMILIES]
+    most = max(len(covered(parts)) for _, parts in found)
+    if not most:
+        return None
+    (family, parts), *others = ((family, parts) for family, parts in found if len(covered(parts)) == most)
+    sources = {name: source for part in parts.values() for name, source in part.items()}
+    used = covered(parts)
+    left = [key for key in entries if key not in used]
+    return Checkpoint(
+        family,
+        f"{len(sources)} layers named and shaped as in {family.title} ({', '.join(parts)})",
+        sources,
+        tuple(key for key in left if is_needless(key)),
+        tuple(key for key in left if not is_needless(key)),
+        tuple(other for other, _ in others),
+    )
+
+
+def is_needless(key: str) -> bool:
+    """Whether a key is a copy or bookkeeping."""
+    return key.startswith(COPIES) or key.endswith(BOOKKEEPING)
+
+
+def covered(parts: Found) -> set[str]:
+    """The keys that hold a layer."""
+    return {source.key for part in parts.values() for source in part.values()}
+
+
+def matched(family: Family, keys: Mapping[str, Shape]) -> Found:
+    """The components that are there, each with its layers' places."""
+    best = {part.folder: (part, best_of(part, keys)) for part in family.components}
+    return {folder: there for folder, (part, there) in best.items() if len(there) >= ENOUGH * len(rows(part.table))}
+
+
+def best_of(component: Component, keys: Mapping[str, Shape]) -> Mapping[str, Source]:
+    """The layers under the prefix and layout that find most of them."""
+    found = (there(component, keys, *at) for at in component.checkpoints if begins(component, keys, *at))
+    return max(found, key=len, default={})
+
+
+def begins(component: Component, keys: Mapping[str, Shape], prefix: str, layout: Layout) -> bool:
+    """Whether any key begins as one of the component's would, which spares writing out the tables of other families."""
+    words = ("encoder", "embeddings") if layout == "rootless" else heads(component.table)
+    starts = tuple(prefix + word for word in words)
+    return any(key.startswith(starts) for key in keys)
+
+
+def there(component: Component, keys: Mapping[str, Shape], prefix: str, layout: Layout) -> Mapping[str, Source]:
+    """The layers that this prefix and layout find with the right shape."""
+    layers = component.layers()
+    wanted = component.keys(prefix, layout)
+    ends: dict[str, int] = {}
+    for name, source in wanted.items():
+        last = max((stop for _, stop in source.ranges or ()), default=(layers[name].shape or (0,))[0])
+        ends[source.key] = max(ends.get(source.key, 0), last)
+    return {
+        name: source
+        for name, source in wanted.items()
+        if source.key in keys
+        and agrees(component, name, keys[source.key], (ends[source.key], layers[name].shape, source.transposed))
+    }
+
+
+def agrees(component: Component, name: str, given: Shape, known: tuple[int, Shape, bool]) -> bool:
+    """Whether a key's tensor can hold the layer: right rows, and right columns unless variants differ in them."""
+    count, shape, transposed = known
+    if not shape:
+        return True
+    if transposed:
+        return given == shape[::-1]
+    module = name.removeprefix(f"{component.folder}.").rpartition(".")[0]
+    same = module in component.inputs or prod(given[1:]) == prod(shape[1:])
+    return given[:1] == (count,) and same
