@@ -1,0 +1,34 @@
+"""Shapes are checked while tests run; one thread a worker; opt-in marks; files that a clone does not have."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+install_import_hook(["eleven.delta"], "beartype.beartype")
+
+OPT_IN = ("gpu", "slow", "network")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skips what has an opt-in mark, unless -m names that mark."""
+    for item in items:
+        for mark in OPT_IN:
+            if item.get_closest_marker(mark) and mark not in config.option.markexpr:
+                item.add_marker(pytest.mark.skip(reason=f"opt in with -m {mark}"))
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """Real adapters, embeddings and key listings, which lie beside the repository and are no part of it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "assets"
+    if not folder.is_dir():
+        pytest.skip("the collection of real files is not here: ../shared/assets")
+    return folder
