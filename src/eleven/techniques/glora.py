@@ -61,7 +61,7 @@ class Remixed(Delta):
 
         positions = torch.eye(kernel, dtype=self.down.dtype, device=self.down.device)
         up = (self.original.transpose(1, 2) @ self.up).transpose(1, 2).flatten(1)
-        return up, self.down.contiguous().kron(positions)
+        return up, (self.down[:, None, :, None] * positions[:, None, :]).reshape(-1, self.shape[1])
 
 
 def matches(suffixes: Set[str]) -> bool:
@@ -101,7 +101,8 @@ def encode(change: Change) -> dict[str, Tensor]:
     match terms:
         case [Remixed() as mixed, LowRank() as added]:
             rank = added.up.new_tensor(float(added.up.shape[1]))
-            return {A1: mixed.up, A2: mixed.down, B1: added.up, B2: added.down, "alpha": rank}
+            down = added.down.unflatten(1, (mixed.up.shape[0], -1)).squeeze(2)
+            return {A1: mixed.up, A2: mixed.down, B1: added.up, B2: down, "alpha": rank}
         case _:
             raise TensorError("only a change that GLoRA's own tensors gave can be a GLoRA.", hint="Write it as a LoRA.")
 

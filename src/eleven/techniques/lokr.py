@@ -51,7 +51,7 @@ class Kronecker(Delta):
 
     @override
     def dense(self) -> Float[Tensor, "out in"]:
-        return self.first.dense().contiguous().kron(self.second.dense().contiguous())
+        return _kron(self.first.dense(), self.second.dense())
 
     @override
     def factors(self) -> Factors | None:
@@ -59,7 +59,7 @@ class Kronecker(Delta):
         first, second = _split(self.first), _split(self.second)
         if not is_thin(first[0].shape[1] * second[0].shape[1], self.shape):
             return None
-        return first[0].contiguous().kron(second[0].contiguous()), first[1].contiguous().kron(second[1].contiguous())
+        return _kron(first[0], second[0]), _kron(first[1], second[1])
 
 
 def matches(suffixes: Set[str]) -> bool:
@@ -138,6 +138,12 @@ def _measure_second(shapes: Mapping[str, Shape]) -> Shape:
 
 def _transposed(factor: Dense | LowRank) -> Dense | LowRank:
     return Dense(factor.matrix.T) if isinstance(factor, Dense) else LowRank(factor.down.T, factor.up.T)
+
+
+def _kron(first: Tensor, second: Tensor) -> Tensor:
+    # torch.kron refuses some transposed views (2.13, "view size is not compatible")
+    rows, columns = first.shape[0] * second.shape[0], first.shape[1] * second.shape[1]
+    return (first[:, None, :, None] * second[None, :, None, :]).reshape(rows, columns)
 
 
 def _split(factor: Dense | LowRank) -> Factors:
