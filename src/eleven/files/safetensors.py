@@ -8,8 +8,9 @@ from typing import Self
 from eleven.errors import FileError
 from eleven.files.container import Entry
 from eleven.files.dtypes import torch_type
-from eleven.files.safetensors_header import read_header, shorten
+from eleven.files.safetensors_header import read_header
 from eleven.files.source import Source
+from eleven.files.strict_json import shorten
 from eleven.tensors import Tensor
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,16 +12,9 @@ from eleven.errors import FileError
 from eleven.files.container import Entry
 from eleven.files.dtypes import BITS
 from eleven.files.source import Source
+from eleven.files.strict_json import DAMAGED, LARGEST, json_object, shorten
 
-LARGEST = 100_000_000
-"""The longest header, in bytes, that safetensors itself accepts (safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
-LARGEST_WIDE = 25_000_000
-"""The longest header whose text Python would hold in four bytes a letter."""
-MOST_MARKS = 2_000_000
-"""Brackets and commas outside texts: some 200,000 tensors."""
 MOST_DIMENSIONS = 64
-TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-DAMAGED = "The file is damaged; fetch it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +41,13 @@ def _read(source: Source) -> Header:
     length = int.from_bytes(source.read(0, 8), "little")
     if not 2 <= length <= min(LARGEST, source.size - 8):
         raise FileError(f"claims a header of {length} bytes in a file of {source.size}.", hint=DAMAGED)
-    listed = _listing(source.read(8, length))
+    listed = json_object(source.read(8, length), "the header")
     metadata = _metadata(listed.pop("__metadata__", None))
     found = {key: _entry(key, value) for key, value in listed.items()}
     order = sorted(found, key=lambda key: found[key][1])
     _check_cover([(key, found[key][1]) for key in order], source.size - 8 - length)
     spans = {key: (8 + length + found[key][1][0], 8 + length + found[key][1][1]) for key in order}
     return Header({key: found[key][0] for key in order}, spans, metadata, 8 + length)
-
-
-def _listing(raw: bytes) -> dict[str, object]:
-    """The header's object, with duplicate keys, depth and sheer number of parts bounded."""
-    if len(raw) > LARGEST_WIDE and not (raw.isascii() and b"\\u" not in raw):
-        raise FileError(f"a header of {len(raw)} bytes is too large.", hint=DAMAGED)
-    if _marks(raw) > MOST_MARKS and _marks(TEXT.sub(b'""', raw)) > MOST_MARKS:
-        raise FileError("the header lists more tensors than any model has.", hint=DAMAGED)
-    try:
-        listed: object = json.loads(raw.decode(), object_pairs_hook=_unique)
-    except RecursionError:
-        raise FileError("the header is nested too deeply.", hint=DAMAGED) from None
-    except ValueError as error:
-        raise FileError(f"the header is not JSON: {error}.", hint=DAMAGED) from None
-    if not isinstance(listed, dict):
-        raise FileError("the header is not a JSON object.", hint=DAMAGED)
-    return cast(dict[str, object], listed)
-
-
-def _marks(raw: bytes) -> int:
-    return raw.count(b"[") + raw.count(b"{") + raw.count(b",")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    listed = dict(pairs)
-    if len(listed) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise FileError(f"{shorten(twice)}: stands twice in the header.", hint=DAMAGED)
-    return listed
 
 
 def _metadata(value: object) -> dict[str, str]:
@@ -143,9 +104,3 @@ def _check_text(text: str, key: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise FileError(f"{shorten(key)}: holds half a character.", hint=DAMAGED) from None
-
-
-def shorten(text: str) -> str:
-    """A text fit for one line of a message, whatever a damaged file holds."""
-    plain = text if len(text) <= 120 else f"{text[:100]}… ({len(text)} letters)"
-    return plain if plain.isprintable() else ascii(plain)

@@ -13,7 +13,7 @@ from typing import Self
 from eleven.errors import OutputError, TensorError
 from eleven.files.container import Entry
 from eleven.files.dtypes import BITS, NAMES, bytes_of
-from eleven.files.safetensors_header import LARGEST
+from eleven.files.strict_json import LARGEST
 from eleven.tensors import Tensor
 
 ORDER = {name: rank for rank, name in enumerate(BITS)}
