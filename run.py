@@ -84,7 +84,8 @@ def install(stamp: dict[str, str], extra: str) -> int:
     write_stamp({**stamp, "extra": "interrupted"})
     for arguments in pip_calls(stamp["torch"], before.get("torch", "auto"), extra):
         if (code := call([str(PYTHON), "-m", "pip", *arguments], folder=ROOT)) != 0:
-            write_stamp(before if code != 130 else {**stamp, "extra": "interrupted"})
+            if code < 128:  # pip gave up by itself and has put everything back
+                write_stamp(before)
             return fail("pip could not install Eleven.", "Its last lines say why; run.py tries again.", code)
     write_stamp({**stamp, "extra": extra})
     say(f"installed in {time.monotonic() - started:.0f} s")
@@ -192,10 +193,11 @@ def say(text: str) -> None:
 
 
 def fail(cause: str, hint: str, code: int) -> int:
-    """The exit code, after an error in two lines; silent about Ctrl-C."""
-    if code != 130:
-        say(f"error: {cause}\nhint: {hint}")
-    return code
+    """The exit code 1, after an error in two lines; 130 after Ctrl-C, without a word."""
+    if code == 130:
+        return code
+    print(f"error: {cause}\nhint: {hint}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
