@@ -52,6 +52,9 @@ CANONICAL = frozenset(
         "bias_values",
         "bias_size",
         "reshape_weight",
+        "p_layer.weight",
+        "q_layer.weight",
+        "lambda_layer",
     }
 )
 

@@ -8,6 +8,7 @@ from math import prod
 
 from eleven.layers.family import FAMILIES, Component, Family, Layout, Source
 from eleven.layers.spelling import heads
+from eleven.layers.suffixes import group
 from eleven.layers.table import rows
 from eleven.tensors import Shape
 
@@ -39,27 +40,29 @@ Found = Mapping[str, Mapping[str, Source]]
 class Checkpoint:
     """A whole model's file: where it keeps each layer, and what else it holds.
 
-    `ignored` are copies and bookkeeping, `unknown` keys of no known layer; `also` are families that fit as well.
+    `ignored` are copies and bookkeeping, `rest` other keys of no known layer; `also` are families that fit as well.
+    A model of an unknown family (None) keeps its own names for its layers.
     """
 
-    family: Family
+    family: Family | None
     evidence: str
     sources: Mapping[str, Source]
     ignored: tuple[str, ...]
-    unknown: tuple[str, ...]
+    rest: tuple[str, ...] = ()
     also: tuple[Family, ...] = ()
 
 
 def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
-    """The family and components whose names and shapes fit most of the keys; None where no component is half there.
+    """The family and components whose names and shapes fit most of the keys; None where the file is no model.
 
-    Keys may be in the original layout or in diffusers', of a whole model or of some components only.
+    Keys may be in the original layout or in diffusers', of a whole model or of some components only. Where no component
+    of any family is half there, weights that hold nothing of an adapter are a model of an unknown family.
     """
     keys = {key: shape for key, shape in entries.items() if not key.startswith(COPIES)}
     found = [(family, matched(family, keys)) for family in FAMILIES]
     most = max(len(covered(parts)) for _, parts in found)
     if not most:
-        return None
+        return unknown(keys)
     (family, parts), *others = ((family, parts) for family, parts in found if len(covered(parts)) == most)
     sources = {name: source for part in parts.values() for name, source in part.items()}
     used = covered(parts)
@@ -72,6 +75,14 @@ def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
         tuple(key for key in left if not is_needless(key)),
         tuple(other for other, _ in others),
     )
+
+
+def unknown(keys: Mapping[str, Shape]) -> Checkpoint | None:
+    """A model that names its own layers, or None where any key belongs to an adapter or none is a module's weight."""
+    if group(keys).modules or not any(key.endswith(".weight") for key in keys):
+        return None
+    sources = {key: Source(key) for key in keys}
+    return Checkpoint(None, f"{len(keys)} tensors named and shaped as in no known family", sources, ())
 
 
 def is_needless(key: str) -> bool:
