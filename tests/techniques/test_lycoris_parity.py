@@ -29,6 +29,8 @@ FACTORED = (
     {"rs_lora": True, "alpha": 2},
     {"use_tucker": True, "alpha": 2},
     {"use_tucker": True, "rs_lora": True, "use_scalar": True, "alpha": 2},
+    {"weight_decompose": True, "alpha": 2},
+    {"weight_decompose": True, "wd_on_out": False, "use_tucker": True, "alpha": 2},
 )
 KRONECKER = (
     *({"lora_dim": 2, **options} for options in FACTORED),
@@ -45,7 +47,10 @@ MODULES = {
     "lora": (locon.LoConModule, FACTORED),
     "loha": (loha.LohaModule, FACTORED),
     "lokr": (lokr.LokrModule, KRONECKER),
-    "glora": (glora.GLoRAModule, tuple(options for options in FACTORED if "rs_lora" not in options)),
+    "glora": (
+        glora.GLoRAModule,
+        tuple(options for options in FACTORED if not {"rs_lora", "weight_decompose"} & options.keys()),
+    ),
     "ia3": (ia3.IA3Module, ({"train_on_input": False}, {"train_on_input": True})),
 }
 CASES = [
@@ -108,7 +113,7 @@ def test_options_cover_every_form_of_lokr():
     for base_name in BASES:
         for options in KRONECKER:
             module = lokr.LokrModule("layer", BASES[base_name](), **{"lora_dim": 4, **options})
-            forms |= {frozenset(module.state_dict()) - {"alpha"}}
+            forms |= {frozenset(module.state_dict()) - {"alpha", "dora_scale"}}
     first = [{"lokr_w1"}, {"lokr_w1_a", "lokr_w1_b"}]
     second = [{"lokr_w2"}, {"lokr_w2_a", "lokr_w2_b"}, {"lokr_w2_a", "lokr_w2_b", "lokr_t2"}]
     wanted = {frozenset(one | two) for one in first for two in second}

@@ -5,7 +5,7 @@ import torch
 
 from eleven.delta import Sum
 from eleven.errors import ElevenError, TensorError, UnknownKeys
-from eleven.techniques import SUFFIXES, TECHNIQUES, decode, full, ia3, lora, measure, recognise, sparse
+from eleven.techniques import SUFFIXES, TECHNIQUES, boft, decode, dora, full, ia3, lora, measure, oft, recognise, sparse
 from eleven.techniques.exact import checked, widened
 from eleven.testing import Given, relative_error
 
@@ -27,7 +27,7 @@ IA3 = {"weight": normal(OUT, seed=3), "on_input": torch.tensor(0)}
 
 def test_names_are_unique_and_every_suffix_belongs_to_a_technique():
     assert len({technique.NAME for technique in TECHNIQUES}) == len(TECHNIQUES)
-    assert all(technique.SUFFIXES <= SUFFIXES for technique in TECHNIQUES)
+    assert dora.SUFFIXES.union(*(technique.SUFFIXES for technique in TECHNIQUES)) == SUFFIXES
 
 
 def test_one_layer_is_split_among_its_techniques_and_alpha_goes_to_the_factors():
@@ -43,6 +43,30 @@ def test_names_that_mean_nothing_alone_are_left(suffixes):
 
 def test_weight_belongs_to_ia3_only_beside_its_side():
     assert recognise({"weight", "on_input"}) == ([(ia3, frozenset({"weight", "on_input"}))], frozenset())
+
+
+@pytest.mark.parametrize(("technique", "shape"), [(oft, (3, 2, 2)), (boft, (1, 3, 2, 2)), (boft, (2, 4, 2, 2))])
+def test_boft_is_told_from_oft_by_the_shape_of_its_blocks(technique, shape):
+    shapes = {"oft_blocks": shape, "alpha": ()}
+    assert recognise(shapes.keys(), shapes) == ([(technique, frozenset(shapes))], frozenset())
+
+
+def test_dora_is_explained_only_beside_a_technique():
+    assert recognise({"dora_scale"}) == ([], {"dora_scale"})
+    assert recognise({"dora_scale", *PAIR}) == ([(lora, frozenset(PAIR))], frozenset())
+    assert recognise({"dora_peft", *PAIR})[1] == {"dora_peft"}
+
+
+def test_dora_wraps_the_sum_of_all_techniques():
+    weight, scale = normal(OUT, IN, seed=6), normal(OUT, 1, seed=7).abs()
+    change = decode(PAIR | RESIDUAL | {"dora_scale": scale}, Given(weight))["weight"].dense()
+    moved = weight + decode(PAIR | RESIDUAL, Given())["weight"].dense()
+    assert relative_error(change, moved * scale / moved.norm(dim=1, keepdim=True) - weight) < 1e-6
+
+
+def test_dora_of_a_bias_alone_is_refused():
+    with pytest.raises(TensorError, match="dora_scale"):
+        decode({"diff_b": torch.ones(OUT), "dora_scale": torch.ones(OUT, 1)}, Given(normal(OUT, IN)))
 
 
 def test_techniques_of_one_layer_are_added():
