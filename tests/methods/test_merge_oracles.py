@@ -1,7 +1,7 @@
 """Against peft's own merging functions, where they mean the same.
 
-They differ on purpose: peft elects the sign without the strengths and divides by the number of parts that agree (Eleven:
-by their strengths, times the strengths of all), so that for equal strengths ties is peft's times the number of parts; and
+They differ on purpose. Peft elects the sign without the strengths and divides by the number of parts that agree; Eleven
+by their strengths, times the strengths of all: for equal strengths its ties is peft's times the number of parts. And
 peft draws from the global generator, so that dare agrees only where both are given the same draws.
 """
 

@@ -16,6 +16,7 @@ from eleven.methods import METHODS, Setting, find_method, settle
 from eleven.methods.parts import digest
 from eleven.methods.sparsify import uniform
 
+DECIDING = [case for case in CASES if case[0].name not in ("sum", "model_stock", "functional")]
 every_case = pytest.mark.parametrize(("row", "options"), CASES, ids=IDS)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 every_row = pytest.mark.parametrize("row", METHODS, ids=lambda row: row.name)
@@ -61,6 +62,23 @@ def test_the_order_of_the_parts_does_not_matter(row, options, shape):
     for order in permutations(range(4)):
         result = row.function([deltas[i] for i in order], [STRENGTHS[i] for i in order], setting)
         assert error(result, wanted) < 1e-6
+
+
+@pytest.mark.parametrize(("row", "options"), DECIDING)
+@every_shape
+def test_rules_that_decide_entry_by_entry_give_equal_bits_in_any_order(row, options, shape):
+    deltas, setting = deltas_of(shape), setting_of(shape, options)
+    wanted = row.function(deltas, STRENGTHS, setting).dense()
+    for order in permutations(range(4)):
+        result = row.function([deltas[i] for i in order], [STRENGTHS[i] for i in order], setting)
+        assert torch.equal(result.dense(), wanted)
+
+
+@every_row
+def test_opposite_parts_cancel(row):
+    delta, setting = deltas_of((12, 18))[1], setting_of((12, 18), settled(row, WHOLE))
+    opposite = Sum(((-1.0, delta),))
+    assert norm(row.function([delta, opposite], [0.6, 0.6], setting)) < 1e-6
 
 
 @every_case

@@ -47,7 +47,7 @@ def _factors(delta: Delta) -> Factors:
 
 
 def _basis(pairs: Sequence[Factors]) -> Float[Tensor, "out k"]:
-    """The left singular vectors of [Δ₁ … Δ_N], largest first, without those that only rounding makes.
+    """The left singular vectors of [Δ₁ … Δ_N], without those that only rounding makes.
 
     With QR = [up₁ … up_N] they are Q times the eigenvectors of Σ Rᵢ·downᵢ·downᵢᵀ·Rᵢᵀ.
     """
@@ -59,4 +59,4 @@ def _basis(pairs: Sequence[Factors]) -> Float[Tensor, "out k"]:
         core += wide @ wide.T
     squares, vectors = torch.linalg.eigh(core)
     kept = squares > 1e-14 * squares[-1]
-    return (orthonormal @ vectors[:, kept]).flip(1).float()
+    return (orthonormal @ vectors[:, kept]).float()
