@@ -109,6 +109,15 @@ def test_interruption_exits_with_130(command, capsys):
     assert capsys.readouterr().err == "interrupted.\n"
 
 
+def test_interruption_while_a_command_loads_exits_with_130(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eleven.cli.main.load", interrupted)
+    assert run(["doctor"]) == 130
+    assert capsys.readouterr().err == "interrupted.\n"
+
+
 @pytest.mark.parametrize("words", [["--quiet", "probe"], ["probe", "--quiet"]])
 def test_quiet_silences_notes_wherever_it_stands(words, command, capsys):
     from eleven.cli.console import note, show

@@ -45,7 +45,10 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
     from rich.text import Text
 
     console = console_for(sys.stdout.isatty())
-    table = Table(*columns, box=None, pad_edge=False, title=title or None, title_justify="left", header_style="bold")
+    table = Table(box=None, pad_edge=False, title=title or None, title_justify="left")
+    table.header_style = "" if console.no_color else "bold"
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(readable(str(cell), sys.stdout.encoding)) for cell in row))
     with console.capture() as capture:

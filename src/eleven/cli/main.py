@@ -64,6 +64,8 @@ def run(words: Sequence[str]) -> int:
     except typer.TyperException as error:
         show_error(UsageError(error.format_message(), hint="`eleven --help` lists the commands."), as_json=as_json)
         return UsageError.exit_code
+    except KeyboardInterrupt:
+        code = 130
     if code == 130:
         note("interrupted.")
     return code if isinstance(code, int) else 0
