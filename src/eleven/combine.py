@@ -1,0 +1,114 @@
+"""A mix and its fine-tunes become one delta per layer, one layer in memory at a time: the heart, read it first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import combinations
+from typing import final
+
+import torch
+
+from eleven.delta import Delta
+from eleven.errors import FamilyMismatch, TensorError, UnknownKeys
+from eleven.finetunes.finetune import FineTune
+from eleven.layers.family import Family
+from eleven.layers.layer import Layer
+from eleven.methods import Setting, find_method, settle
+from eleven.mix import Mix, Part
+
+Change = list[tuple[Layer, Delta]]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """The combined changes of a mix; iterating yields every (layer, delta) in the order of the family."""
+
+    mix: Mix
+    parts: tuple[tuple[Part, FineTune], ...]
+    family: Family | None
+    modules: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[tuple[Layer, Delta]]:
+        for module in self.modules:
+            yield from self.change(module)
+
+    def change(self, module: str) -> Change:
+        """The deltas of one module's parameters; those of parts with strength 0 take no part."""
+        row = find_method(self.mix.method)
+        options = settle(row, self.mix.options)
+        found: dict[str, tuple[Layer, list[tuple[float, Delta]]]] = {}
+        for part, finetune in self.parts:
+            for layer, delta in finetune.change(module) if _wanted(part, finetune, module) else ():
+                strength = part.strength_at(layer.component, layer.block)
+                found.setdefault(layer.name, (layer, []))[1].append((strength, delta))
+        combined: Change = []
+        for layer, terms in found.values():
+            strengths, deltas = zip(*terms, strict=True)
+            setting = Setting(_generator(self.mix.seed, layer), options)
+            combined.append((layer, row.function(deltas, strengths, setting)))
+        return combined
+
+
+def combine(mix: Mix, finetunes: Sequence[FineTune], *, ignore_unknown: bool = False) -> Combination:
+    """The combination of the mix's parts, given opened in the same order.
+
+    Strengths are linear and every delta is bound to the original base weight, so the order of the parts cannot matter.
+    FamilyMismatch for parts of different models, UnknownKeys for tensors that were not understood, unless ignored.
+    """
+    for finetune in finetunes:
+        _check(finetune, ignore_unknown=ignore_unknown)
+    for first, second in combinations(finetunes, 2):
+        _check_pair(first, second)
+    family = next((finetune.family for finetune in finetunes if finetune.modules), None)
+    ordered = sorted(zip(mix.parts, finetunes, strict=True), key=lambda pair: (pair[0].sha256, pair[0].strength))
+    return Combination(mix, tuple(ordered), family, _touched(ordered, family))
+
+
+def _check(finetune: FineTune, *, ignore_unknown: bool) -> None:
+    if finetune.faults:
+        prefix, fault = next(iter(finetune.faults.items()))
+        told = f"{finetune.path.name}: {len(finetune.faults)} layers are damaged; {prefix}: {fault}"
+        raise TensorError(told)
+    if finetune.unread and not ignore_unknown:
+        count, first = len(finetune.unread), finetune.unread[0]
+        told = f"{finetune.path.name}: {count} tensors belong to no known layer (first: {first})."
+        raise UnknownKeys(told, hint="Use --ignore-unknown to leave them out.")
+
+
+def _check_pair(first: FineTune, second: FineTune) -> None:
+    if not first.modules or not second.modules:
+        return
+    if first.family != second.family:
+        told = f"{first.path.name} is for {first.family_name}, {second.path.name} for {second.family_name}."
+        raise FamilyMismatch(told, hint="Mix only fine-tunes of one base model.")
+    components = [{module.partition(".")[0] for module in finetune.modules} for finetune in (first, second)]
+    disjoint = not first.modules.keys() & second.modules.keys()
+    if disjoint and (first.family is None or components[0] & components[1]):
+        told = f"{first.path.name} and {second.path.name} have no layer in common."
+        raise FamilyMismatch(told, hint="They belong to different models, or spell their layers differently.")
+
+
+def _touched(parts: Sequence[tuple[Part, FineTune]], family: Family | None) -> tuple[str, ...]:
+    """In the order of the family, or of the files where it is unknown."""
+    touched = dict.fromkeys(module for part, tune in parts for module in tune.modules if _wanted(part, tune, module))
+    if family is None:
+        return tuple(touched)
+    known = dict.fromkeys(name.rpartition(".")[0] for name in family.layers())
+    return tuple(module for module in known if module in touched)
+
+
+def _wanted(part: Part, finetune: FineTune, module: str) -> bool:
+    """Whether the part has a strength there, so that layers at strength 0 are not even read."""
+    if finetune.family is None:
+        return part.strength_at("", "") != 0
+    layer = finetune.family.modules().get(module)
+    return layer is None or part.strength_at(layer.component, layer.block) != 0
+
+
+def _generator(seed: int, layer: Layer) -> torch.Generator:
+    """Each layer draws from its own stream, so that adding a layer moves no other."""
+    digest = sha256(f"{seed}:{layer.name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,0 +1,84 @@
+"""How far a written file is from the mix that was asked for, layer by layer and in total."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from eleven.errors import ProofFailed
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProof:
+    """One layer: the squared norm of what was asked, the squared distance of what the file holds, and how it is stored.
+
+    `form` is `rank N`, `full`, or `weight` (added into a checkpoint).
+    """
+
+    layer: str
+    asked: float
+    missed: float
+    form: str
+
+    @property
+    def error(self) -> float:
+        """Relative Frobenius error; 0 where nothing was asked and nothing stored."""
+        if self.asked > 0:
+            return (self.missed / self.asked) ** 0.5
+        return 0.0 if self.missed == 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """All layers of one written file, and what could not be stored, with the reason."""
+
+    layers: tuple[LayerProof, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def error(self) -> float:
+        """Relative Frobenius error over all layers."""
+        return LayerProof("", sum(layer.asked for layer in self.layers), self._missed, "").error
+
+    @property
+    def kept(self) -> float:
+        """Share of the asked energy (squared norm) that the file holds: 1 − error²."""
+        return max(0.0, 1.0 - self.error**2)
+
+    @property
+    def _missed(self) -> float:
+        return sum(layer.missed for layer in self.layers)
+
+    def worst(self, count: int = 5) -> list[LayerProof]:
+        """The layers furthest from what was asked."""
+        return sorted(self.layers, key=lambda layer: -layer.error)[:count]
+
+    def summary(self) -> dict[str, float | int]:
+        """What is stored in the file and shown first."""
+        return {
+            "error": float(f"{self.error:.3e}"),
+            "kept": round(self.kept, 6),
+            "applied": len(self.layers),
+            "not_applied": len(self.skipped),
+        }
+
+    def to_json(self) -> str:
+        """Totals, every layer and everything skipped."""
+        layers = [asdict(layer) | {"error": layer.error} for layer in self.layers]
+        return json.dumps(self.summary() | {"layers": layers, "skipped": dict(self.skipped)}, indent=2)
+
+    def require(self, tolerance: float, place: str) -> None:
+        """ProofFailed where the total error is above `tolerance`."""
+        if not self.error <= tolerance:
+            worst = self.worst(1)[0]
+            raise ProofFailed(
+                f"{place}: relative error {self.error:.2e} is above the tolerance {tolerance:.2e} "
+                f"(worst layer: {worst.layer}, {worst.error:.2e}).",
+                hint="Raise --rank or --tolerance; the file was written.",
+            )
+
+
+def merge_skipped(reasons: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Each layer once, with its first reason, in order."""
+    return tuple(dict(reversed(list(reasons))).items())[::-1]

@@ -1,0 +1,1 @@
+"""Fine-tunes: files × layers × techniques, brought together."""

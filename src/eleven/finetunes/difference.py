@@ -1,0 +1,113 @@
+"""A DreamBooth checkpoint as a fine-tune: every layer's difference to the base that it was trained from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self, final
+
+from eleven.delta import Delta, Dense
+from eleven.errors import BaseNeeded, FamilyMismatch, TensorError
+from eleven.files.container import Container
+from eleven.finetunes.checkpoint import Checkpoint
+from eleven.layers.family import Family
+from eleven.layers.layer import Layer
+from eleven.techniques.textual_inversion import Word
+
+UNMIXED = "vae"
+"""The picture decoder, which no training of a concept moves: where it differs, another one was put in."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """Implements `FineTune`; bound to `base`, without which it can only be described."""
+
+    tuned: Checkpoint
+    base: Checkpoint | None = None
+    words: tuple[Word, ...] = ()
+    modules: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def __post_init__(self) -> None:
+        for name in self.tuned.sources:
+            if not name.startswith(f"{UNMIXED}."):
+                self.modules.setdefault(name.rpartition(".")[0], []).append(name)
+
+    @property
+    def container(self) -> Container:
+        """The file or folder of the tuned model."""
+        return self.tuned.container
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.tuned.path
+
+    @property
+    def family(self) -> Family | None:
+        """The base architecture, or None."""
+        return self.tuned.family
+
+    @property
+    def family_name(self) -> str:
+        """The family as users call it."""
+        return self.family.title if self.family else "an unknown family"
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Keys that belong to no layer of the family."""
+        return self.tuned.rest
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """None: a checkpoint's layers stand alone."""
+        return {}
+
+    def change(self, module: str) -> list[tuple[Layer, Delta]]:
+        """Tuned less base for each parameter that differs. BaseNeeded, FamilyMismatch for another base."""
+        base = self._base()
+        pairs = [(name, base) for name in self.modules.get(module, ()) if name in base.sources]
+        return [found for name, base in pairs if (found := self._difference(name, base))]
+
+    def deltas(self) -> Iterator[tuple[Layer, Delta]]:
+        """Every change, one module in memory at a time."""
+        for module in self.modules:
+            yield from self.change(module)
+
+    def close(self) -> None:
+        """Lets the tuned model's file go."""
+        self.tuned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _base(self) -> Checkpoint:
+        if self.base is None:
+            told = f"{self.path.name} is a whole model, and no base to compare it with was given."
+            raise BaseNeeded(told, hint="Use --base MODEL, the one it was trained from.")
+        if self.base.family != self.family:
+            told = f"{self.path.name} is for {self.family_name}, {self.base.path.name} is not."
+            raise FamilyMismatch(told, hint="Give the base it was trained from.")
+        return self.base
+
+    def _difference(self, name: str, base: Checkpoint) -> tuple[Layer, Delta] | None:
+        tuned, original = self.tuned.stored(name), base.stored(name)
+        if not tuned.is_floating_point() or (tuned.dtype == original.dtype and tuned.equal(original)):
+            return None
+        if tuned.shape != original.shape:
+            told = f"{self.path.name}: {name} is {list(tuned.shape)}, in {base.path.name} {list(original.shape)}."
+            raise TensorError(told, hint="They are different variants (inpainting?), or one is damaged.")
+        moved = tuned.float() - original.float()
+        if not bool(moved.isfinite().all()):
+            raise TensorError(f"{self.path.name}: {name} holds NaN or infinity.", hint="The file is damaged.")
+        return self._layer(name, tuple(tuned.shape)), Dense(
+            moved.reshape(len(moved), -1) if moved.ndim else moved.reshape(1, 1)
+        )
+
+    def _layer(self, name: str, shape: tuple[int, ...]) -> Layer:
+        known = self.family.layers().get(name) if self.family else None
+        return Layer(name, shape, known.block if known else "")
