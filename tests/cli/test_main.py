@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -34,16 +35,19 @@ def start(*words, **options):
     )
 
 
+def seconds_of_children():
+    """CPU time where the system counts it, so that a busy machine does not matter."""
+    spent = os.times()
+    return time.perf_counter() if os.name == "nt" else spent.children_user + spent.children_system
+
+
 def test_overview_lists_every_command_in_under_half_a_second():
     start("--help")
-    best = float("inf")
-    for _ in range(5):
-        began = time.perf_counter()
-        done = start("--help")
-        best = min(best, time.perf_counter() - began)
+    began = seconds_of_children()
+    done = start("--help")
+    assert seconds_of_children() - began < 0.5
     assert done.returncode == 0
     assert all(name in done.stdout for name in COMMANDS)
-    assert best < 0.5
 
 
 @pytest.mark.parametrize("name", COMMANDS)
