@@ -13,7 +13,7 @@ CHECKS = (
     ("format", "-m", "ruff", "format", "--check", "."),
     ("lint", "-m", "ruff", "check", "."),
     ("types", "-m", "basedpyright", "--pythonpath", sys.executable),
-    ("imports", "-c", "from importlinter.cli import lint_imports_command as check; check()"),
+    ("imports", "-c", "from importlinter.cli import lint_imports_command as check; check()", "--no-logo"),
 )
 """What the check is called, then the arguments to Python."""
 
