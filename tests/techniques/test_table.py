@@ -123,6 +123,23 @@ def test_nan_and_infinity_are_refused_with_the_tensor_s_name(suffix, bad):
         decode(PAIR | {suffix: damaged}, Given())
 
 
+def test_alpha_beyond_float32_is_refused_and_a_float64_alpha_leaves_the_factors_in_float32():
+    with pytest.raises(TensorError, match="alpha"):
+        decode(PAIR | {"alpha": torch.tensor(-1e300, dtype=torch.float64)}, Given())
+    change = decode(PAIR | {"alpha": torch.tensor(0.1, dtype=torch.float64)}, Given())["weight"].dense()
+    assert change.dtype == torch.float32
+    assert relative_error(change * 10, decode(PAIR, Given())["weight"].dense()) < 1e-6
+
+
+def test_vector_as_base_of_a_technique_of_matrices_is_refused():
+    for tensors in (
+        IA3,
+        {"q_layer.weight": normal(1, IN), "p_layer.weight": normal(OUT, 1), "lambda_layer": normal(1, 1)},
+    ):
+        with pytest.raises(TensorError, match="no matrix"):
+            decode(tensors, Given(torch.ones(OUT)))
+
+
 @pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool, torch.complex64])
 def test_factors_of_a_wrong_type_are_refused_with_the_tensor_s_name(dtype):
     with pytest.raises(TensorError, match=r"lora_up\.weight"):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eleven.errors import TensorError
-from eleven.techniques.technique import agree
-from eleven.tensors import Shape, Tensor
+from eleven.techniques.technique import Original, agree
+from eleven.tensors import Float, Shape, Tensor
 
+SCALARS = frozenset({"alpha", "scale"})
 INTEGERS = frozenset({"bias_indices", "bias_size", "reshape_weight"})
 
 
@@ -18,9 +19,10 @@ def solid(shapes: Mapping[str, Shape], *suffixes: str) -> None:
 
 
 def widened(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, all floats as float32, or float64 where one is: no number changes, no product underflows."""
-    double = any(tensor.is_floating_point() and tensor.element_size() > 4 for tensor in tensors.values())
-    return {suffix: _wide(tensor, double=double) for suffix, tensor in tensors.items()}
+    """The same tensors, floats as float32, or float64 where a factor is: no number changes, no product underflows."""
+    factors = [tensor for suffix, tensor in tensors.items() if suffix not in SCALARS]
+    double = any(tensor.is_floating_point() and tensor.element_size() > 4 for tensor in factors)
+    return {suffix: _wide(tensor, double=double or suffix in SCALARS) for suffix, tensor in tensors.items()}
 
 
 def checked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -32,11 +34,19 @@ def checked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise TensorError(
                 f"{suffix} holds {tensors[suffix].dtype} numbers.", hint="The file is damaged or quantised."
             )
-        if not integral and not bool(tensor.isfinite().all()):
+        if not integral and not bool((tensor.float() if suffix in SCALARS else tensor).isfinite().all()):
             raise TensorError(
                 f"{suffix} holds NaN or infinite numbers.", hint="The training diverged; use an older save."
             )
     return wide
+
+
+def kernels(original: Original) -> Float[Tensor, "out channels kernel"]:
+    """The original weight, a matrix as kernels of one entry. TensorError for a vector; BaseNeeded without a base."""
+    weight = original.weight()
+    if weight.dim() < 2:
+        raise TensorError(f"the base weight {list(weight.shape)} is no matrix.", hint="Is this the right base model?")
+    return weight.reshape(*weight.shape[:2], -1)
 
 
 def _wide(tensor: Tensor, *, double: bool) -> Tensor:

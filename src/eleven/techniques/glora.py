@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from eleven.delta import Delta, Dense, LowRank, Sum, is_thin
 from eleven.errors import TensorError
-from eleven.techniques.exact import solid, widened
+from eleven.techniques.exact import kernels, solid, widened
 from eleven.techniques.technique import Change, Measure, Original, agree, require, scale, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 
@@ -81,7 +81,7 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
     arXiv 2306.07967, equation 11.
     """
     tensors = widened(tensors)
-    weight = original.weight()
+    weight = kernels(original)
     new, known = _fitting(_layouts(shapes_of(tensors)), tuple(weight.shape))
     a_up, a_down, b_up, b_down = (tensors[suffix] for suffix in (FACTORS if new else (A2, A1, B2, B1)))
     strength = scale(tensors, known.rank or 1)
@@ -90,8 +90,8 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
         core = tensors[CORE].flatten(2).permute(0, 2, 1)
         down = (core @ down).permute(0, 2, 1).flatten(1)
     added = LowRank(b_up.flatten(1) * strength, down)
-    kernels = weight.reshape(*weight.shape[:2], -1).to(added.up.dtype)
-    return {"weight": Sum(((1.0, Remixed(kernels, a_up.flatten(1) * strength, a_down.flatten(1))), (1.0, added)))}
+    mixed = Remixed(weight.to(added.up.dtype), a_up.flatten(1) * strength, a_down.flatten(1))
+    return {"weight": Sum(((1.0, mixed), (1.0, added)))}
 
 
 def encode(change: Change) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from eleven.delta import Delta, Dense
 from eleven.errors import TensorError
-from eleven.techniques.exact import widened
+from eleven.techniques.exact import kernels, widened
 from eleven.techniques.technique import Change, Measure, Original, agree, number, require, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 
@@ -78,18 +78,19 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
     """
     tensors = widened(tensors)
     known = measure(shapes_of(tensors))
-    weight = original.weight()
+    weight = kernels(original)
     peft = FACTOR in tensors
     offset = (tensors[FACTOR] - 1 if peft else tensors[OFFSET]).flatten()
     columns = _on_columns(tensors, known, weight)
     side = 1 if columns else 0
     if offset.numel() != weight.shape[side]:
         raise TensorError(
-            f"(IA)³ has {offset.numel()} factors for side {side} of a layer of {list(weight.shape)}.",
+            f"(IA)³ has {offset.numel()} factors for side {side} of a layer of {list(weight.shape[:2])}.",
             hint="It belongs to another base model.",
         )
-    kernels = weight.reshape(*weight.shape[:2], -1).to(offset.dtype)
-    change: Change = {"weight": Rescaled(kernels, offset.reshape((1, -1, 1) if columns else (-1, 1, 1)))}
+    change: Change = {
+        "weight": Rescaled(weight.to(offset.dtype), offset.reshape((1, -1, 1) if columns else (-1, 1, 1)))
+    }
     bias = original.bias() if peft and not columns else None
     return change if bias is None else {**change, "bias": Dense((bias * offset)[:, None])}
 
@@ -114,7 +115,7 @@ def _on_columns(tensors: Mapping[str, Tensor], known: Measure, weight: Tensor) -
     rows, columns = weight.shape[:2]
     if rows == columns:
         raise TensorError(
-            f"ia3_l does not tell its side on a layer of {list(weight.shape)}.",
+            f"ia3_l does not tell its side on a layer of {list(weight.shape[:2])}.",
             hint="adapter_config.json must lie beside the file: feedforward_modules tells it.",
         )
     return tensors[FACTOR].numel() == columns

@@ -7,7 +7,7 @@ from math import prod
 
 from eleven.delta import Dense, LowRank
 from eleven.errors import BaseNeeded, TensorError
-from eleven.techniques.exact import solid, widened
+from eleven.techniques.exact import kernels, solid, widened
 from eleven.techniques.technique import Change, Measure, Original, agree, require, scale, shapes_of
 from eleven.tensors import Shape, Tensor
 
@@ -80,7 +80,7 @@ def _require_fit(padded: Tensor, shape: tuple[int, int], original: Original) -> 
     if matrix != shape:
         raise TensorError(f"{PADDED} asks for {list(sizes)}, and the change is {list(shape)}.")
     try:
-        base = tuple(original.weight().flatten(1).shape)
+        base = tuple(kernels(original).flatten(1).shape)
     except BaseNeeded:
         return
     if base != shape:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 
 from eleven.delta import LowRank, Sum
 from eleven.errors import TensorError
-from eleven.techniques.exact import solid, widened
+from eleven.techniques.exact import kernels, solid, widened
 from eleven.techniques.technique import Change, Measure, Original, agree, require, scale, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 
@@ -40,14 +40,14 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
     rank = measure(shapes_of(tensors)).rank or 1
     strength = scale(tensors, rank)
     up, down = tensors[UP].flatten(1), tensors[DOWN].flatten(1)
-    weight = original.weight()
-    if tuple(weight.flatten(1).shape) != (up.shape[0], down.shape[1]):
+    weight = kernels(original).flatten(1)
+    if tuple(weight.shape) != (up.shape[0], down.shape[1]):
         raise TensorError(
             f"a T-LoRA of {[up.shape[0], down.shape[1]]} is on a layer of {list(weight.shape)}.",
             hint="It belongs to another base model, or to a convolution larger than 1×1, where T-LoRA is not defined.",
         )
     now = LowRank(up * tensors[SIZES].reshape(1, -1), down)
-    return {"weight": Sum(((strength, now), (-strength, _start(weight.flatten(1), down))))}
+    return {"weight": Sum(((strength, now), (-strength, _start(weight, down))))}
 
 
 def encode(change: Change) -> dict[str, Tensor]:
