@@ -82,9 +82,9 @@ def install(stamp: dict[str, str], extra: str) -> int:
         before = {}
     say("installing Eleven and what it needs: up to 2 GB, some minutes the first time")
     write_stamp({**stamp, "extra": "interrupted"})
-    for arguments in pip_calls(stamp["torch"], before.get("torch", "auto"), extra):
+    for number, arguments in enumerate(pip_calls(stamp["torch"], before.get("torch", "auto"), extra)):
         if (code := call([str(PYTHON), "-m", "pip", *arguments], folder=ROOT)) != 0:
-            if code < 128:  # pip gave up by itself and has put everything back
+            if code < 128 and number == 0:  # pip gave up by itself, and has put back what it had changed
                 write_stamp(before)
             return fail("pip could not install Eleven.", "Its last lines say why; run.py tries again.", code)
     write_stamp({**stamp, "extra": extra})
@@ -107,9 +107,10 @@ def pip_calls(torch: str, before: str, extra: str) -> Iterator[list[str]]:
     """The arguments of each call to pip; a chosen build of torch comes first, from PyTorch's own index."""
     options = ["install", "--disable-pip-version-check", "--no-input", *([] if sys.stderr.isatty() else ["-qq"])]
     package = ["-e", ".[test]" if extra else "."]
-    if torch not in (before, "skip"):
-        yield ["uninstall", "-qq", "--yes", "torch"]
+    swap = [*options, "--upgrade", "--no-deps", *(["--force-reinstall"] if torch != before else [])]
     if torch == "auto":
+        if torch != before:
+            yield [*swap, "-c", "constraints.txt", "torch"]
         yield [*options, "-c", "constraints.txt", *package]
         return
     pins = (ROOT / "constraints.txt").read_text("utf-8")
@@ -125,8 +126,9 @@ def pip_calls(torch: str, before: str, extra: str) -> Iterator[list[str]]:
         yield [*options, "-c", str(others), *(need for need in needs if not need.startswith("torch"))]
         yield [*options, "--no-deps", *package]
     else:
-        yield [*options, "--index-url", PYTORCH_INDEX + BUILDS[torch], newest]
-        yield [*options, "-c", str(others), *package]
+        index = PYTORCH_INDEX + BUILDS[torch]
+        yield [*swap, "--index-url", index, newest]
+        yield [*options, "--extra-index-url", index, "-c", str(others), *package]
 
 
 def read_stamp() -> dict[str, str]:

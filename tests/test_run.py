@@ -135,15 +135,27 @@ def test_an_install_that_was_killed_is_not_trusted(folder):
 @pytest.mark.parametrize("torch", ["cpu", "cu126", "cu128", "cu130", "rocm"])
 def test_a_chosen_torch_comes_from_its_index_first_and_is_remembered(torch, folder):
     folder.start("--torch", torch, "--")
-    removal, build, rest = folder.asked()
-    assert removal[0] == "uninstall"
+    build, rest = folder.asked()
+    index = build[build.index("--index-url") + 1]
+    assert index.rpartition("/")[2].startswith(torch)
     assert build[-1].startswith("torch<=")
-    assert build[build.index("--index-url") + 1].rpartition("/")[2].startswith(torch)
+    assert "--force-reinstall" in build
     assert rest[-2:] == ["-e", "."]
+    assert rest[rest.index("--extra-index-url") + 1] == index
     assert build[-1] in Path(rest[rest.index("-c") + 1]).read_text().splitlines()
     folder.start("test")
-    assert not any("uninstall" in call for call in folder.asked())
+    assert not any("--force-reinstall" in call for call in folder.asked())
     assert folder.stamp()["torch"] == torch
+
+
+def test_the_usual_torch_takes_the_place_of_a_chosen_one(folder):
+    folder.start("--torch", "cpu", "--")
+    folder.asked()
+    folder.start("--torch", "auto", "--")
+    swap, rest = folder.asked()
+    assert "--force-reinstall" in swap
+    assert swap[-3:] == ["-c", "constraints.txt", "torch"]
+    assert rest[-2:] == ["-e", "."]
 
 
 def test_skip_asks_for_everything_but_torch(folder):
