@@ -87,13 +87,14 @@ def written(family: Family, row: Dialect) -> Iterator[tuple[str, Spelled]]:
 
 @cache
 def spellings(family: Family, dialect: str) -> Mapping[str, tuple[Place, ...]]:
-    """Each prefix that a program writes for the family, with the modules it stands for; every module once."""
+    """Each prefix that a program writes for the family, with the modules it stands for; every module at most once."""
     out: dict[str, tuple[Place, ...]] = {}
     named: set[str] = set()
     for row in rows_of(family, dialect):
-        fresh = {prefix: at.places for prefix, at in written(family, row) if at.places[0].module not in named}
-        out |= {prefix: places for prefix, places in fresh.items() if prefix not in out}
-        named |= {place.module for places in fresh.values() for place in places}
+        for prefix, at in written(family, row):
+            if prefix not in out and at.places[0].module not in named:
+                out[prefix] = at.places
+                named.update(place.module for place in at.places)
     return out
 
 

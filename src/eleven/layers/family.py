@@ -11,7 +11,7 @@ from typing import Literal
 from eleven.layers.layer import Layer, Ranges
 from eleven.layers.table import rows
 
-Layout = Literal["diffusers", "original", "rootless"]
+Layout = Literal["diffusers", "original", "rootless", "dated"]
 Role = Literal["denoiser", "text", "vae"]
 
 
@@ -22,6 +22,18 @@ class Source:
     key: str
     ranges: Ranges | None = None
     transposed: bool = False
+
+
+DATED = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+"""What diffusers before 0.13 called the parts of the VAE's attention."""
+
+
+def respelled(name: str, layout: Layout) -> str:
+    """A diffusers name as another of its versions, or of transformers', writes it."""
+    if layout == "rootless":
+        return name.removeprefix("text_model.")
+    part = next((part for part in DATED if layout == "dated" and part in name), None)
+    return name.replace(part, DATED[part]) if part else name
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +65,7 @@ class Component:
         if layout == "original":
             listed = {row.name: Source(prefix + row.original, row.ranges, row.transposed) for row in rows(self.table)}
         else:
-            root = "text_model." if layout == "rootless" else ""
-            listed = {row.name: Source(prefix + row.name.removeprefix(root)) for row in rows(self.table)}
+            listed = {row.name: Source(prefix + respelled(row.name, layout)) for row in rows(self.table)}
         return {f"{self.folder}.{name}": source for name, source in listed.items()}
 
 
@@ -152,7 +163,8 @@ def text(number: int, table: str, calls: tuple[str, str, str], *original: str) -
 def vae(table: str) -> Component:
     """The picture encoder and decoder, which adapters leave alone but checkpoints hold."""
     original: list[tuple[str, Layout]] = [(prefix, "original") for prefix in ("first_stage_model.", "vae.", "")]
-    diffusers: list[tuple[str, Layout]] = [(prefix, "diffusers") for prefix in ("vae.", "")]
+    layouts: tuple[Layout, ...] = ("diffusers", "dated")
+    diffusers: list[tuple[str, Layout]] = [(prefix, layout) for layout in layouts for prefix in ("vae.", "")]
     return Component("vae", table, "vae", block="VAE", checkpoints=(*original, *diffusers))
 
 

@@ -9,54 +9,17 @@ UP, DOWN, MAGNITUDE = "lora_up.weight", "lora_down.weight", "dora_scale"
 
 CANONICAL = frozenset(
     {
-        "lora_up.weight",
-        "lora_down.weight",
-        "lora_mid.weight",
-        "lora_up.bias",
-        "alpha",
-        "scale",
-        "dora_scale",
-        "hada_w1_a",
-        "hada_w1_b",
-        "hada_w2_a",
-        "hada_w2_b",
-        "hada_t1",
-        "hada_t2",
-        "lokr_w1",
-        "lokr_w1_a",
-        "lokr_w1_b",
-        "lokr_w2",
-        "lokr_w2_a",
-        "lokr_w2_b",
-        "lokr_t1",
-        "lokr_t2",
-        "weight",
-        "on_input",
-        "ia3_l",
-        "a1.weight",
-        "a2.weight",
-        "b1.weight",
-        "b2.weight",
-        "bm.weight",
-        "oft_blocks",
-        "oft_diag",
-        "rescale",
-        "oft_R.weight",
-        "oft_R.scaled_oft",
-        "diff",
-        "diff_b",
-        "w_norm",
-        "b_norm",
-        "set_weight",
-        "bias_indices",
-        "bias_values",
-        "bias_size",
-        "reshape_weight",
-        "p_layer.weight",
-        "q_layer.weight",
-        "lambda_layer",
+        "lora_up.weight", "lora_down.weight", "lora_mid.weight", "lora_up.bias", "alpha", "scale", "dora_scale",
+        "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2",
+        "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t1", "lokr_t2",
+        "weight", "on_input", "ia3_l", "a1.weight", "a2.weight", "b1.weight", "b2.weight", "bm.weight",
+        "oft_blocks", "oft_diag", "rescale", "oft_R.weight", "oft_R.scaled_oft",
+        "diff", "diff_b", "w_norm", "b_norm", "set_weight", "reshape_weight",
+        "bias_indices", "bias_values", "bias_size", "p_layer.weight", "q_layer.weight", "lambda_layer",
+        "oft_kohya", "dora_peft", "oft_R.exact", "oft_R.old", "oft_R.coft", "oft_R.terms",
     }
-)
+)  # fmt: skip
+"""This project's names of tensors; the last line are its own notes beside foreign ones."""
 
 SPELLED: Mapping[str, str] = {
     **{f".{name}": name for name in CANONICAL - {"weight"}},
@@ -91,30 +54,12 @@ JOINED: Mapping[str, str] = {":up": UP, ":down": DOWN, "_lora_up.weight": UP, "_
 
 NAMED = frozenset(
     {
-        "lora_A.weight",
-        "lora_B.weight",
-        "lora_B.bias",
-        "lora_A",
-        "lora_B",
-        "lora_magnitude_vector",
-        "lora_magnitude_vector.weight",
-        "oft_R.weight",
-        "hada_w1_a",
-        "hada_w1_b",
-        "hada_w2_a",
-        "hada_w2_b",
-        "hada_t1",
-        "hada_t2",
-        "lokr_w1",
-        "lokr_w1_a",
-        "lokr_w1_b",
-        "lokr_w2",
-        "lokr_w2_a",
-        "lokr_w2_b",
-        "lokr_t2",
-        "ia3_l",
+        "lora_A.weight", "lora_B.weight", "lora_B.bias", "lora_A",
+        "lora_B", "lora_magnitude_vector", "lora_magnitude_vector.weight", "oft_R.weight", "ia3_l",
+        "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2",
+        "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2",
     }
-)
+)  # fmt: skip
 """What PEFT saves with an adapter's name behind the first word."""
 
 
