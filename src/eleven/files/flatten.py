@@ -9,7 +9,7 @@ from eleven.errors import FileError
 from eleven.files.strict_json import shorten
 from eleven.tensors import Tensor
 
-MOST_NODES = 1_000_000
+MOST_NODES = 300_000
 MOST_DEPTH = 32
 Flat = tuple[dict[str, Tensor], dict[str, str]]
 

@@ -6,7 +6,7 @@ import io
 import zipfile
 
 from eleven.errors import FileError
-from eleven.files.pickle_scan import Scan, refuse_unsafe, scan
+from eleven.files.pickle_scan import MOST_JUDGED, Scan, refuse_broken, refuse_unsafe, scan, together
 from eleven.files.source import Source
 from eleven.files.strict_json import DAMAGED
 
@@ -35,7 +35,9 @@ def _check_zip(source: Source) -> None:
             raw = archive.read(pickle)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, KeyError) as error:
         raise FileError(f"{source.path}: is a broken zip archive ({error}).", hint=DAMAGED) from None
-    refuse_unsafe(source.path, scan(io.BytesIO(raw)), raw)
+    found = scan(io.BytesIO(raw))
+    refuse_unsafe(source.path, found, raw)
+    refuse_broken(source.path, found)
 
 
 def _the_pickle(source: Source, listed: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -69,18 +71,17 @@ def _check_directory(source: Source) -> None:
 def _check_legacy(source: Source) -> None:
     """Five pickles, then the numbers: magic, version, system, the object, the order of its storages."""
     with source.path.open("rb") as file:
-        first = scan(file)
-        refuse_unsafe(source.path, first, source.read(0, min(source.size, LARGEST_PICKLE)))
-        if TORCH_MAGIC not in first.numbers:
-            raise FileError(f"{source.path}: is a pickle, but not one that torch.save wrote.")
-        rest = [scan(file) for _ in range(4)]
-    for found in rest:
-        refuse_unsafe(source.path, found)
-    _check_storages(source, rest)
+        scans = [scan(file) for _ in range(5)]
+    found = together(scans)
+    refuse_unsafe(source.path, found, source.read(0, min(source.size, MOST_JUDGED)))
+    if TORCH_MAGIC not in found.machine.numbers:
+        raise FileError(f"{source.path}: is a pickle, but not one that torch.save wrote.")
+    refuse_broken(source.path, found)
+    _check_storages(source, scans)
 
 
 def _check_storages(source: Source, scans: list[Scan]) -> None:
-    sizes = [size for found in scans for size in found.storages]
+    sizes = [size for found in scans for size in found.machine.storages]
     known = [size for size in sizes if size is not None and 0 <= size <= source.size]
     if len(known) < len(sizes):
         raise FileError(f"{source.path}: claims storages larger than its {source.size} bytes.", hint=DAMAGED)

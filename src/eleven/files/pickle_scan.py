@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -11,11 +11,14 @@ from pickletools import genops
 from typing import BinaryIO
 
 from eleven.errors import FileError, UnsafePickle
+from eleven.files.pickle_machine import Machine, Senseless
 from eleven.files.strict_json import DAMAGED, shorten
 
 MOST_STEPS = 1_000_000
 """Instructions in one pickle; a Stable Diffusion checkpoint has some 60,000."""
 
+MOST_JUDGED = 5_000_000
+"""Bytes of a refused pickle that picklescan looks at, to name what it would run."""
 STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 NUMBERS = ("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz")
 WHOLE_NUMBERS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool")
@@ -33,6 +36,7 @@ NOT_WEIGHTS = {
     "torch._utils _rebuild_qtensor": "quantized",
     "torch._utils _rebuild_sparse_tensor": "sparse",
     "torch._utils _rebuild_nested_tensor": "nested",
+    **{f"torch per_{name}": "quantized" for name in ("tensor_affine", "tensor_symmetric", "channel_affine")},
     "torch ComplexFloatStorage": "complex",
     "torch ComplexDoubleStorage": "complex",
     **{f"torch {name}Storage": "quantized" for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")},
@@ -64,47 +68,53 @@ READABLE = frozenset(
 class Scan:
     """What the instructions of one pickle are about to do."""
 
-    imports: set[str] = field(default_factory=set)
-    foreign: set[str] = field(default_factory=set)
-    numbers: list[int] = field(default_factory=list)
-    storages: list[int | None] = field(default_factory=list)
+    imports: set[str] = field(default_factory=set[str])
+    foreign: set[str] = field(default_factory=set[str])
+    machine: Machine = field(default_factory=Machine)
     fault: str = ""
 
 
 def scan(stream: BinaryIO) -> Scan:
-    """Reads instructions up to the first STOP, executing none; `storages` are the sizes asked for, None if unclear."""
+    """Reads instructions up to the first STOP, executing none; `fault` says what is wrong with them."""
     found = Scan()
-    number: int | None = None
     try:
         for count, (code, argument, _) in enumerate(genops(stream)):
             if count >= MOST_STEPS:
                 found.fault = f"its pickle has more than {MOST_STEPS} instructions"
                 break
-            number = _note(found, code.name, argument, number)
-    except (ValueError, IndexError, OverflowError) as error:
+            _note(found, code.name, argument)
+    except (ValueError, OverflowError) as error:
         found.fault = f"its pickle is broken ({shorten(str(error))})"
     return found
 
 
-def _note(found: Scan, name: str, argument: object, number: int | None) -> int | None:
-    """Files one instruction; gives the number that would end a tuple if one ended here."""
+def _note(found: Scan, name: str, argument: object) -> None:
+    """Files one instruction, and plays it through as long as all make sense."""
     if name in IMPORTS:
         found.imports.add(str(argument) if argument else "a computed name")
-    elif name not in READABLE or (name == "PROTO" and argument != 2):
+    if name not in READABLE or (name == "PROTO" and argument != 2):
         found.foreign.add(name)
-    if isinstance(argument, int) and name in ("BININT", "BININT1", "BININT2", "LONG1"):
-        found.numbers.append(argument)
-        return argument
-    if name == "BINPERSID":
-        found.storages.append(number)
-    return number if name in ("TUPLE", "BINPUT", "LONG_BINPUT", "NONE") else None
+    if found.foreign or found.fault:
+        return
+    try:
+        found.machine.step(name, argument)
+    except (LookupError, Senseless) as error:
+        found.fault = f"its pickle is broken ({error})"
 
 
-def refuse_unsafe(path: Path, found: Scan, pickle: bytes = b"") -> None:
-    """UnsafePickle for anything but plain tensors, with picklescan's verdict; FileError for what cannot be read."""
+def together(scans: Sequence[Scan]) -> Scan:
+    """The imports and foreign instructions of several pickles in one file, with the first fault."""
+    imports, foreign = (
+        set[str]().union(*sets) for sets in zip(*((one.imports, one.foreign) for one in scans), strict=True)
+    )
+    return Scan(imports, foreign, scans[0].machine, next((one.fault for one in scans if one.fault), ""))
+
+
+def refuse_unsafe(path: Path, found: Scan, pickle: bytes) -> None:
+    """UnsafePickle for anything but plain tensors, with picklescan's verdict; FileError for tensors of no use."""
     unsafe = found.imports - ALLOWED - NOT_WEIGHTS.keys()
     if unsafe or found.foreign & CALLS:
-        told = _verdict(pickle, unsafe) or ", ".join(sorted(found.foreign & CALLS))
+        told = _verdict(pickle[:MOST_JUDGED], unsafe) or ", ".join(sorted(found.foreign & CALLS))
         raise UnsafePickle(
             f"{path}: loading this pickle would run code: {told}.",
             hint="Nothing was run. Ask for a safetensors version of the file.",
@@ -117,6 +127,10 @@ def refuse_unsafe(path: Path, found: Scan, pickle: bytes = b"") -> None:
             f"{path}: its pickle uses {', '.join(sorted(found.foreign)[:4])}, which torch's safe reader does not know.",
             hint="Convert it to safetensors where it was made.",
         )
+
+
+def refuse_broken(path: Path, found: Scan) -> None:
+    """FileError for instructions that make no sense."""
     if found.fault:
         raise FileError(f"{path}: {found.fault}.", hint=DAMAGED)
 
@@ -130,7 +144,7 @@ def _verdict(pickle: bytes, unsafe: Iterable[str]) -> str:
     log = logging.getLogger("picklescan")
     was, log.disabled = log.disabled, True
     try:
-        result = scan_pickle_bytes(BytesIO(pickle or plain), "pickle", multiple_pickles=False)
+        result = scan_pickle_bytes(BytesIO(pickle or plain), "pickle", multiple_pickles=True)
     except (ValueError, IndexError, TypeError):
         return shorten(", ".join(sorted(unsafe)))
     finally:

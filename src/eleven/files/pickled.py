@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Self
@@ -93,7 +94,8 @@ def _load(path: Path, mapped: bool) -> object:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except FAULTS as error:
         reason = shorten((str(error).splitlines() or [type(error).__name__])[0])
         raise FileError(f"torch cannot read it: {reason}.", hint="The file is damaged; fetch it again.") from None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
 from eleven.errors import OutputError, TensorError
+from eleven.files.atomic import AtomicFile
 from eleven.files.container import Entry
 from eleven.files.dtypes import BITS, NAMES, bytes_of
 from eleven.files.strict_json import LARGEST
@@ -35,19 +33,16 @@ class SafetensorsWriter:
         force: bool = False,
     ) -> None:
         """OutputError where the target exists (unless `force`), the disk is too full or the folder is not writable."""
-        self.path, self._layout, self._force = Path(path), dict(layout), force
+        self._layout = dict(layout)
         header, self._starts = _header(self._layout, dict(metadata or {}))
         self.size = len(header) + sum(map(bytes_of, self._layout.values()))
-        self._refuse_existing()
-        self._refuse_full_disk()
         self._missing = set(self._layout)
-        self._temporary = self.path.parent / f".eleven-{secrets.token_hex(6)}.part"
+        self._file = AtomicFile(path, size=self.size, force=force)
         try:
-            self._file = self._temporary.open("xb")
-            self._file.write(header)
-        except OSError as error:
-            self._discard()
-            raise self._failure(error) from error
+            self._file.write(0, memoryview(header))
+        except BaseException:
+            self._file.discard()
+            raise
 
     def write(self, key: str, tensor: Tensor) -> None:
         """Puts one tensor in its place. TensorError where it is not as the layout says; OutputError on a full disk."""
@@ -57,54 +52,15 @@ class SafetensorsWriter:
         if entry != told or key not in self._missing:
             raise TensorError(f"{key}: {entry} was given where the layout has {told} to be written once.")
         flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        try:
-            self._file.seek(self._starts[key])
-            self._file.write(flat.numpy().data)
-        except OSError as error:
-            raise self._failure(error) from error
+        self._file.write(self._starts[key], flat.numpy().data)
         self._missing.discard(key)
 
     def close(self) -> None:
         """Puts the file in place, on the disk for good. TensorError where tensors of the layout were never written."""
         if self._missing:
-            self._discard()
+            self._file.discard()
             raise TensorError(f"{min(self._missing)} and {len(self._missing) - 1} more were never written.")
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._refuse_existing()
-            os.replace(self._temporary, self.path)
-        except OSError as error:
-            raise self._failure(error) from error
-        finally:
-            self._discard()
-
-    def _discard(self) -> None:
-        if hasattr(self, "_file"):
-            try:
-                self._file.close()
-            except OSError:  # the bytes that it could not flush go away with the file
-                self._file.raw.close()
-        self._temporary.unlink(missing_ok=True)
-
-    def _refuse_existing(self) -> None:
-        if self.path.is_dir() or (self.path.exists() and not self._force):
-            raise OutputError(f"{self.path}: exists already.", hint="Choose another name, or allow overwriting.")
-
-    def _refuse_full_disk(self) -> None:
-        try:
-            free = shutil.disk_usage(self.path.parent).free
-        except OSError as error:
-            raise self._failure(error) from error
-        if free < self.size:
-            raise OutputError(
-                f"{self.path}: needs {self.size} bytes where the disk has {free} left.",
-                hint="Free some space, or write to another disk.",
-            )
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written: {error.strerror}.", hint="Check the folder and the disk.")
+        self._file.commit()
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +69,7 @@ class SafetensorsWriter:
         if kind is None:
             self.close()
         else:
-            self._discard()
+            self._file.discard()
 
 
 def write_safetensors(
