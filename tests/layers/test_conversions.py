@@ -9,13 +9,14 @@ from eleven.layers.dialect import spellings
 from eleven.layers.family import family
 
 KOHYA, PEFT = (".lora_up.weight", ".lora_down.weight", ".alpha"), (".lora_B.weight", ".lora_A.weight", "")
+XLABS = (".up.weight", ".down.weight", "")
 CASES = [
     pytest.param("flux", "kohya", KOHYA, "_convert_kohya_flux_lora_to_diffusers", 504, id="flux kohya"),
-    pytest.param("flux", "xlabs", (".up.weight", ".down.weight", ""), "_convert_xlabs_flux_lora_to_diffusers", 304, id="xlabs"),
+    pytest.param("flux", "xlabs", XLABS, "_convert_xlabs_flux_lora_to_diffusers", 304, id="xlabs"),
     pytest.param("krea2", "comfyui", PEFT, "_convert_non_diffusers_krea2_lora_to_diffusers", 264, id="krea2"),
     pytest.param("qwen-image", "kohya", KOHYA, "_convert_non_diffusers_qwen_lora_to_diffusers", 846, id="qwen kohya"),
-    pytest.param("z-image", "kohya", KOHYA, "_convert_non_diffusers_z_image_lora_to_diffusers", 273, id="z-image kohya"),
-]  # fmt: skip
+    pytest.param("z-image", "kohya", KOHYA, "_convert_non_diffusers_z_image_lora_to_diffusers", 273, id="z-image"),
+]
 
 
 def numbered(owner, dialect, suffixes):
