@@ -9,7 +9,7 @@ from pathlib import Path
 from eleven.errors import FileError
 from eleven.files.container import Container
 from eleven.files.joined import Joined, Piece
-from eleven.files.sharded import open_sharded
+from eleven.files.sharded import is_plain, open_sharded
 from eleven.files.single import open_file
 from eleven.files.source import Source
 from eleven.files.strict_json import json_object
@@ -78,8 +78,8 @@ def _described(path: Path) -> list[str]:
     try:
         listed = json_object(source.read(0, source.size), INDEX)
     except FileError as error:
-        raise (error if str(path) in error.cause else error.at(path)) from None
+        raise (error if str(path) in error.cause else error.at(path / INDEX)) from None
     finally:
         source.close()
     names = [name for name, value in listed.items() if isinstance(value, list) and not name.startswith("_")]
-    return [name for name in names if name == Path(name).name and not set(name) & set("/\\:\0")]
+    return [name for name in names if is_plain(name)]

@@ -95,7 +95,11 @@ def _load(path: Path, mapped: bool) -> object:
 
     try:
         with warnings.catch_warnings(action="ignore"):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            if path.suffix != ".safetensors":
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            # torch.load goes by the name here, so it must not see it
+            with path.open("rb") as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
     except FAULTS as error:
         reason = shorten((str(error).splitlines() or [type(error).__name__])[0])
         raise FileError(f"torch cannot read it: {reason}.", hint="The file is damaged; fetch it again.") from None

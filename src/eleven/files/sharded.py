@@ -46,6 +46,11 @@ def _weight_map(path: Path) -> dict[str, str]:
     if not isinstance(told, dict) or not told:
         raise FileError(f"{path}: is a JSON file without a weight_map.", hint="Is it the index of a model?")
     for key, name in cast(dict[str, object], told).items():
-        if not isinstance(name, str) or not name or name != Path(name).name or set(name) & set("/\\:\0"):
+        if not isinstance(name, str) or not is_plain(name):
             raise FileError(f"{path}: {shorten(key)}: {shorten(str(name))} is no file of this folder.", hint=DAMAGED)
     return cast(dict[str, str], told)
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name from a file can only mean something in the same folder, on every platform."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")

@@ -21,8 +21,9 @@ class Source:
         self._lock = Lock()
         try:
             self._file: BinaryIO = path.open("rb", buffering=0)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be opened: {error.strerror}.", hint="Check the path.") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise FileError(f"{path}: cannot be opened: {reason}.", hint="Check the path.") from error
         self.size = os.fstat(self._file.fileno()).st_size
 
     def read_into(self, position: int, view: memoryview) -> None:
