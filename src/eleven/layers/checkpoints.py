@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from math import prod
 
@@ -59,7 +59,8 @@ def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
     of any family is half there, weights that hold nothing of an adapter are a model of an unknown family.
     """
     keys = {key: shape for key, shape in entries.items() if not key.startswith(COPIES)}
-    found = [(family, matched(family, keys)) for family in FAMILIES]
+    starts = stems(keys)
+    found = [(family, matched(family, keys, starts)) for family in FAMILIES]
     most = max(len(covered(parts)) for _, parts in found)
     if not most:
         return unknown(keys)
@@ -95,23 +96,28 @@ def covered(parts: Found) -> set[str]:
     return {source.key for part in parts.values() for source in part.values()}
 
 
-def matched(family: Family, keys: Mapping[str, Shape]) -> Found:
+def stems(keys: Iterable[str]) -> set[str]:
+    """Every beginning of a key that ends before one of its first dots."""
+    words = (key.split(".")[:6] for key in keys)
+    return {".".join(several[:count]) for several in words for count in range(1, len(several) + 1)}
+
+
+def matched(family: Family, keys: Mapping[str, Shape], starts: Set[str]) -> Found:
     """The components that are there, each with its layers' places."""
-    best = {part.folder: (part, best_of(part, keys)) for part in family.components}
+    best = {part.folder: (part, best_of(part, keys, starts)) for part in family.components}
     return {folder: there for folder, (part, there) in best.items() if len(there) >= ENOUGH * len(rows(part.table))}
 
 
-def best_of(component: Component, keys: Mapping[str, Shape]) -> Mapping[str, Source]:
+def best_of(component: Component, keys: Mapping[str, Shape], starts: Set[str]) -> Mapping[str, Source]:
     """The layers under the prefix and layout that find most of them."""
-    found = (there(component, keys, *at) for at in component.checkpoints if begins(component, keys, *at))
+    found = (there(component, keys, *at) for at in component.checkpoints if begins(component, starts, *at))
     return max(found, key=len, default={})
 
 
-def begins(component: Component, keys: Mapping[str, Shape], prefix: str, layout: Layout) -> bool:
+def begins(component: Component, starts: Set[str], prefix: str, layout: Layout) -> bool:
     """Whether any key begins as one of the component's would, which spares writing out the tables of other families."""
     words = ("encoder", "embeddings") if layout == "rootless" else heads(component.table)
-    starts = tuple(prefix + word for word in words)
-    return any(key.startswith(starts) for key in keys)
+    return any(prefix + word in starts for word in words)
 
 
 def there(component: Component, keys: Mapping[str, Shape], prefix: str, layout: Layout) -> Mapping[str, Source]:
