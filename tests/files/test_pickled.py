@@ -201,6 +201,13 @@ def test_legacy_storages_larger_than_the_file_are_refused(tmp_path):
         open_container(tmp_path / "a.pt")
 
 
+@pytest.mark.parametrize("length", [2**33, 2**62])
+def test_an_argument_longer_than_the_file_asks_for_no_memory(tmp_path, length):
+    (tmp_path / "a.pt").write_bytes(b"\x80\x04\x8e" + length.to_bytes(8, "little") + b"x.")
+    with pytest.raises(FileError, match="not one that torch.save wrote|does not know"):
+        open_container(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("names", [["x/y"], ["x/data.pkl", "y/data.pkl"], ["x/data.pkl", "x/constants.pkl"]])
 def test_zips_that_torch_save_never_wrote_are_refused(tmp_path, names):
     with zipfile.ZipFile(tmp_path / "a.bin", "w") as archive:

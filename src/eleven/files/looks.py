@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 LOOKS = (
-    (b"", "empty"),
     (b"version https://git-lfs", "a git-lfs pointer: the real file was never fetched"),
     (b"<!doctype", "a web page: the download needed a login or a confirmation"),
     (b"<html", "a web page: the download needed a login or a confirmation"),
@@ -28,7 +27,7 @@ def looks_like(start: bytes) -> str | None:
         return "empty"
     if not start.strip(b"\0"):
         return "nothing but zeros: the download broke off"
-    known = [what for magic, what in LOOKS if magic and (plain.startswith(magic) or start.lower().startswith(magic))]
+    known = [what for magic, what in LOOKS if plain.startswith(magic) or start.lower().startswith(magic)]
     if known:
         return known[0]
     return "a tar archive" if start[257:262] == b"ustar" else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
+from typing_extensions import override
+
 from eleven.errors import FileError
 from eleven.files.pickle_scan import MOST_JUDGED, Scan, refuse_broken, refuse_unsafe, scan, together
 from eleven.files.source import Source
@@ -68,9 +70,17 @@ def _check_directory(source: Source) -> None:
         raise FileError(f"{source.path}: its zip directory of {size} bytes is too large.", hint=DAMAGED)
 
 
+class Bounded(io.BufferedReader):
+    """A file that sets no memory aside for more than a pickle may hold, whatever length an instruction claims."""
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(LARGEST_PICKLE if size is None or size < 0 else min(size, LARGEST_PICKLE))
+
+
 def _check_legacy(source: Source) -> None:
     """Five pickles, then the numbers: magic, version, system, the object, the order of its storages."""
-    with source.path.open("rb") as file:
+    with Bounded(io.FileIO(source.path)) as file:
         scans = [scan(file) for _ in range(5)]
     found = together(scans)
     refuse_unsafe(source.path, found, source.read(0, min(source.size, MOST_JUDGED)))
