@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from eleven.layers.family import family
 from eleven.layers.layer import Place
+from eleven.layers.positions import ATTENTION, TEXT
 from eleven.layers.recognise import recognise
 from eleven.layers.suffixes import group
 
@@ -159,3 +160,17 @@ def test_random_names_are_of_no_family(names):
     assert found.family is None
     assert found.places == {name: (Place(name),) for name in names}
     assert not found.dialects
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_order_inside_an_attention_is_that_of_the_classes():
+    import torch
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    with torch.device("meta"):
+        text, unet = CLIPTextModel(CLIPTextConfig(num_hidden_layers=1)), UNet2DConditionModel()
+    for model, owner, order in ((text, "self_attn", TEXT), (unet, "attn1", ATTENTION)):
+        linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+        inside = [name.partition(f".{owner}.")[2] for name in linear if f".{owner}." in name]
+        assert tuple(inside[:4]) == order

@@ -130,3 +130,9 @@ def test_names_tell_component_and_module(each):
 def test_tables_are_small_and_read_without_torch():
     assert sum(path.stat().st_size for path in TABLES.glob("*.tsv")) < 1_500_000
     assert "torch" not in vars(sys.modules["eleven.layers.table"])
+
+
+def test_only_square_layers_are_stored_transposed():
+    turned = [row for path in TABLES.glob("*.tsv") for row in rows(path.stem) if row.transposed]
+    assert turned
+    assert all(row.shape[0] == row.shape[1] for row in turned)

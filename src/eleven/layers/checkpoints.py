@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import prod
 
 from eleven.layers.family import FAMILIES, Component, Family, Layout, Source
+from eleven.layers.layer import Layer
 from eleven.layers.spelling import heads
 from eleven.layers.suffixes import group
-from eleven.layers.table import rows
+from eleven.layers.table import rows as table_rows
 from eleven.tensors import Shape
 
 COPIES = ("model_ema.",)
@@ -105,7 +106,9 @@ def stems(keys: Iterable[str]) -> set[str]:
 def matched(family: Family, keys: Mapping[str, Shape], starts: Set[str]) -> Found:
     """The components that are there, each with its layers' places."""
     best = {part.folder: (part, best_of(part, keys, starts)) for part in family.components}
-    return {folder: there for folder, (part, there) in best.items() if len(there) >= ENOUGH * len(rows(part.table))}
+    return {
+        folder: there for folder, (part, there) in best.items() if len(there) >= ENOUGH * len(table_rows(part.table))
+    }
 
 
 def best_of(component: Component, keys: Mapping[str, Shape], starts: Set[str]) -> Mapping[str, Source]:
@@ -131,18 +134,17 @@ def there(component: Component, keys: Mapping[str, Shape], prefix: str, layout: 
     return {
         name: source
         for name, source in wanted.items()
-        if source.key in keys
-        and agrees(component, name, keys[source.key], (ends[source.key], layers[name].shape, source.transposed))
+        if source.key in keys and agrees(component, layers[name], keys[source.key], rows=ends[source.key])
     }
 
 
-def agrees(component: Component, name: str, given: Shape, known: tuple[int, Shape, bool]) -> bool:
-    """Whether a key's tensor can hold the layer: right rows, and right columns unless variants differ in them."""
-    count, shape, transposed = known
-    if not shape:
+def agrees(component: Component, layer: Layer, given: Shape, *, rows: int) -> bool:
+    """Whether a key's tensor can hold the layer: right rows, and right columns unless variants differ in them.
+
+    What is stored transposed is square in every family.
+    """
+    if not layer.shape:
         return True
-    if transposed:
-        return given == shape[::-1]
-    module = name.removeprefix(f"{component.folder}.").rpartition(".")[0]
-    same = module in component.inputs or prod(given[1:]) == prod(shape[1:])
-    return given[:1] == (count,) and same
+    module = layer.name.removeprefix(f"{component.folder}.").rpartition(".")[0]
+    same = module in component.inputs or prod(given[1:]) == prod(layer.shape[1:])
+    return given[:1] == (rows,) and same
