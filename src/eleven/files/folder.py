@@ -39,6 +39,14 @@ def open_folder(path: Path) -> Joined:
     return Joined(path, "diffusers folder", pieces, {INDEX: ", ".join(described)} if described else {})
 
 
+def is_model(path: Path) -> bool:
+    """Whether a folder is one model by its files' names, rather than a place where several may lie."""
+    if (path / INDEX).is_file():
+        return True
+    places = (path, *(path / name for name in COMPONENTS if (path / name).is_dir()))
+    return any((place / name).is_file() for place in places for name in _names())
+
+
 def _one(path: Path) -> Joined:
     """The single model of a folder."""
     file = _weights(path)
