@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eleven.combine import Combination, combine
+    from eleven.combination import Combination, combine
     from eleven.delta import Delta
     from eleven.errors import ElevenError
     from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
@@ -18,14 +18,14 @@ __version__ = "0.1.0"
 
 HOMES = {
     "Checkpoint": "finetunes.checkpoint",
-    "Combination": "combine",
+    "Combination": "combination",
     "Delta": "delta",
     "ElevenError": "errors",
     "FineTune": "finetunes.finetune",
     "Layer": "layers.layer",
     "Mix": "mix",
     "Part": "mix",
-    "combine": "combine",
+    "combine": "combination",
     "open": "finetunes.opening",
     "open_checkpoint": "finetunes.checkpoint",
     "parse_mix": "mix_text",

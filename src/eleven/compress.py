@@ -45,15 +45,31 @@ def compress(delta: Delta, target: Target, generator: torch.Generator) -> Compre
     return _by_sketch(delta, target, generator)
 
 
-def _thin_form(matrix: Float[Tensor, "out in"]) -> tuple[Float[Tensor, "out r"], Float[Tensor, "r in"]]:
+def thin_form(matrix: Float[Tensor, "out in"]) -> tuple[Float[Tensor, "out r"], Float[Tensor, "r in"]]:
+    """A matrix as exact factors of full rank: itself and an identity."""
     rows, columns = matrix.shape
     if rows <= columns:
         return torch.eye(rows, dtype=matrix.dtype), matrix
     return matrix, torch.eye(columns, dtype=matrix.dtype)
 
 
+def balanced(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"]) -> LowRank:
+    """The same product with up's columns and down's rows of like size and zeros left out; by powers of two, so exactly.
+
+    Small deltas would otherwise lose digits to half precision's subnormal numbers.
+    """
+    heights, widths = up.norm(dim=0), down.norm(dim=1)
+    there = (heights > 0) & (widths > 0)
+    if not bool(there.all()):
+        up, down, heights, widths = up[:, there], down[there], heights[there], widths[there]
+    scale = torch.exp2(((widths / heights).log2() / 2).round())
+    return LowRank(up * scale, down / scale[:, None])
+
+
 def _from_factors(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target) -> Compressed:
     """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·L⁻ᵀX√S times (√S)⁻¹XᵀLᵀ·V."""
+    if up.shape[1] == 0:
+        return Compressed(LowRank(up, down), 0.0, 1.0)
     left, right = _root(_gram(up.T))
     core = left.T @ _gram(down) @ left
     squares, vectors = torch.linalg.eigh((core + core.T) / 2)
@@ -82,7 +98,7 @@ def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Comp
         if rank >= target.rank or kept >= target.energy:
             return Compressed(best.delta, whole, min(kept, 1.0))
         rank = min(2 * rank, target.rank)
-    return _from_factors(*_thin_form(delta.dense()), target)
+    return _from_factors(*thin_form(delta.dense()), target)
 
 
 def _krylov(

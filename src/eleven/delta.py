@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 from typing_extensions import override
@@ -139,6 +140,10 @@ class Sum(Delta):
 
     @override
     def factors(self) -> Factors | None:
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> Factors | None:
         pairs = [(strength, delta.factors()) for strength, delta in self.terms]
         known = [(strength, *both) for strength, both in pairs if both is not None]
         rank = sum(up.shape[1] for _, up, _ in known)

@@ -7,6 +7,14 @@ if TYPE_CHECKING or "torch" in sys.modules:
     from jaxtyping import Float as Float
     from torch import Tensor as Tensor
 else:
-    Float = Tensor = None
+
+    class Tensor:
+        """Stands for torch's tensor."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            """Stands for a tensor of some shape."""
+            return cls
+
+    Float = Tensor
 
 Shape = tuple[int, ...]

@@ -6,7 +6,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set, Sized
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -73,12 +74,21 @@ def show_error(error: ElevenError, *, as_json: bool) -> None:
 
 def track(items: Iterable[Item], what: str, *, length: int | None = None) -> Iterator[Item]:
     """The items, with a bar and the time left on the terminal once two seconds have passed."""
+    total = len(items) if length is None and isinstance(items, Sized) else length
+    with meter(what, total) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+@contextmanager
+def meter(what: str, total: int | None) -> Generator[Callable[..., None]]:
+    """A function to call once a step (whatever it is given), behind a bar that appears after two seconds."""
     if QUIET.get() or not sys.stderr.isatty():
-        yield from items
+        yield lambda *_: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    total = len(items) if length is None and isinstance(items, Sized) else length
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -92,9 +102,7 @@ def track(items: Iterable[Item], what: str, *, length: int | None = None) -> Ite
     timer.daemon = True
     timer.start()
     try:
-        for item in items:
-            yield item
-            bar.advance(task)
+        yield lambda *_: bar.advance(task)
     finally:
         timer.cancel()
         timer.join()

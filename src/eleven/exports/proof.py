@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from eleven.errors import ProofFailed
@@ -27,6 +27,14 @@ class LayerProof:
         if self.asked > 0:
             return (self.missed / self.asked) ** 0.5
         return 0.0 if self.missed == 0 else float("inf")
+
+
+Progress = Callable[[LayerProof], None]
+"""Called with each layer as it is done."""
+
+
+def ignore(layer: LayerProof) -> None:
+    """No progress."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,3 @@ class Proof:
                 f"(worst layer: {worst.layer}, {worst.error:.2e}).",
                 hint="Raise --rank or --tolerance; the file was written.",
             )
-
-
-def merge_skipped(reasons: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Each layer once, with its first reason, in order."""
-    return tuple(dict(reversed(list(reasons))).items())[::-1]

@@ -3,53 +3,71 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
+import sys
 from pathlib import Path
-from typing import Self
+from threading import Lock
+from typing import BinaryIO, Self
 
 from eleven.errors import OutputError
 
 
 class AtomicFile:
-    """Open for reading and writing at any position; leaving the block by an error removes it."""
+    """Open for reading and writing at any position, from several threads; leaving the block by an error removes it.
+
+    The temporary name is that of the target, so that what a killed process left behind is taken over by the next one.
+    """
 
     def __init__(self, path: str | Path, *, size: int, force: bool = False) -> None:
         """OutputError where the target exists (unless `force`), the disk has no `size` bytes, or cannot be written."""
         self.path, self._force = Path(path), force
         self._refuse_existing()
-        self._refuse_full_disk(size)
-        self._temporary = self.path.parent / f".eleven-{secrets.token_hex(6)}.part"
+        self._temporary = self.path.parent / f".{self.path.name}.part"
+        self._turn = Lock()
         try:
-            self.file = self._temporary.open("x+b", buffering=0)
+            self._temporary.touch()
+            self._file = self._temporary.open("r+b", buffering=0)
         except OSError as error:
             raise self.failure(error) from error
+        if not lock(self._file):
+            self._file.close()
+            raise OutputError(
+                f"{self.path}: another process is writing it.", hint="Wait for it, or choose another name."
+            )
+        try:
+            self._file.truncate(0)
+            self._refuse_full_disk(size)
+        except BaseException:
+            self.discard()
+            raise
 
     def write(self, position: int, data: memoryview) -> None:
         """Puts bytes at a position. OutputError on a full disk."""
         try:
-            self.file.seek(position)
             while len(data):
-                data = data[self.file.write(data) :]
+                done = self._write_some(position, data)
+                position, data = position + done, data[done:]
         except OSError as error:
             raise self.failure(error) from error
 
     def read_into(self, position: int, view: memoryview) -> None:
         """Reads back what was written."""
         try:
-            self.file.seek(position)
             while len(view):
-                view = view[self.file.readinto(view) or len(view) :]
+                done = self._read_some(position, view)
+                position, view = position + done, view[done:]
         except OSError as error:
             raise self.failure(error) from error
 
     def commit(self) -> None:
         """Puts the file in place, on the disk for good. OutputError where the target appeared meanwhile."""
         try:
-            os.fsync(self.file.fileno())
-            self.file.close()
+            os.fsync(self._file.fileno())
             self._refuse_existing()
+            if sys.platform == "win32":
+                self._file.close()
             os.replace(self._temporary, self.path)
+            self._file.close()
         except OSError as error:
             raise self.failure(error) from error
         finally:
@@ -57,13 +75,32 @@ class AtomicFile:
 
     def discard(self) -> None:
         """Removes what was not put in place."""
-        self.file.close()
-        self._temporary.unlink(missing_ok=True)
+        if not self._file.closed:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
 
     def failure(self, error: OSError) -> OutputError:
         """The error as one of ours."""
         hint = "Check the folder and the disk's free space."
         return OutputError(f"{self.path}: cannot be written: {error.strerror}.", hint=hint)
+
+    def _write_some(self, position: int, data: memoryview) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, position)
+        with self._turn:
+            self._file.seek(position)
+            return self._file.write(data)
+
+    def _read_some(self, position: int, view: memoryview) -> int:
+        if hasattr(os, "preadv"):
+            done = os.preadv(self._file.fileno(), [view], position)
+        else:
+            with self._turn:
+                self._file.seek(position)
+                done = self._file.readinto(view) or 0  # pyright: ignore[reportAttributeAccessIssue]
+        if not done:
+            raise OSError(0, f"it ends at byte {position}")
+        return done
 
     def _refuse_existing(self) -> None:
         if self.path.is_dir() or (self.path.exists() and not self._force):
@@ -83,3 +120,19 @@ class AtomicFile:
 
     def __exit__(self, *error: object) -> None:
         self.discard()
+
+
+def lock(file: BinaryIO) -> bool:
+    """Whether this process now holds the file alone; the system lets go when the process ends, however it does."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

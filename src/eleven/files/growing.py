@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -20,26 +21,36 @@ LISTED = len('"":{"dtype":"F8_E5M2","shape":[],"data_offsets":[,]},') + 60
 class GrowingFile:
     """Tensors are appended and can be read back; `metadata` may change until the block is left without an error."""
 
-    def __init__(self, path: str | Path, *, names: int, size: int, force: bool = False) -> None:
-        """`names`: bytes of all names and metadata to come, `size`: of all data. OutputError as `AtomicFile`."""
+    def __init__(self, path: str | Path, *, room: int, size: int, force: bool = False) -> None:
+        """`room`: bytes of the header to come, from `room_for`; `size`: of all data. OutputError as `AtomicFile`."""
         self.metadata: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}
-        self._start = 8 + names
+        self._room = -(-room // 8) * 8
         self._starts: dict[str, int] = {}
         self._end = 0
-        self._file = AtomicFile(path, size=size + self._start, force=force)
+        self._file = AtomicFile(path, size=size + self._room, force=force)
 
-    def append(self, key: str, tensor: Tensor) -> None:
-        """Adds one tensor. TensorError for a name used before, or data that would not be aligned."""
-        import torch
+    def reserve(self, key: str, entry: Entry) -> int:
+        """The position in the file of a tensor that `write` will fill, behind all others.
 
-        entry = entry_of(tensor)
-        if key in self.entries or self._end % (BITS[entry.dtype] // 8):
+        TensorError for a name used before, or data that would not be aligned.
+        """
+        if key in self.entries or self._end % max(1, BITS[entry.dtype] // 8):
             raise TensorError(f"{key} cannot be appended as {entry.dtype} {list(entry.shape)}.")
-        flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-        self._file.write(self._start + self._end, flat.numpy().data)
         self.entries[key], self._starts[key] = entry, self._end
         self._end += bytes_of(entry)
+        return 8 + self._room + self._starts[key]
+
+    def write(self, position: int, data: memoryview) -> None:
+        """Puts bytes at a position that `reserve` gave. OutputError on a full disk."""
+        self._file.write(position, data)
+
+    def append(self, key: str, tensor: Tensor) -> None:
+        """Adds one tensor. TensorError as `reserve`."""
+        import torch
+
+        flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+        self.write(self.reserve(key, entry_of(tensor)), flat.numpy().data)
 
     def read(self, key: str) -> Tensor:
         """A tensor as the file holds it."""
@@ -50,8 +61,22 @@ class GrowingFile:
         if dtype is None:
             raise TensorError(f"{key} cannot be read back as {entry.dtype}.")
         data = torch.empty(bytes_of(entry), dtype=torch.uint8)
-        self._file.read_into(self._start + self._starts[key], data.numpy().data)
+        self.read_into(8 + self._room + self._starts[key], data.numpy().data)
         return data.view(dtype).reshape(entry.shape)
+
+    def read_into(self, position: int, view: memoryview) -> None:
+        """Fills `view` with the bytes at a position."""
+        self._file.read_into(position, view)
+
+    def digest(self) -> str:
+        """SHA-256 of the data, without the header: what kohya calls sshs_model_hash."""
+        found = sha256()
+        buffer = bytearray(1 << 20)
+        for start in range(0, self._end, len(buffer)):
+            view = memoryview(buffer)[: self._end - start]
+            self.read_into(8 + self._room + start, view)
+            found.update(view)
+        return found.hexdigest()
 
     def close(self) -> None:
         """Writes the header and puts the file in place. OutputError where the header needs more room than was kept."""
@@ -61,22 +86,23 @@ class GrowingFile:
             offsets = [start, start + bytes_of(entry)]
             listed[key] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": offsets}
         text = json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()
-        room = self._start - 8
-        if len(text) > room:
-            raise OutputError(f"the header takes {len(text)} bytes where {room} were kept: this is a bug in Eleven.")
-        self._file.write(0, memoryview(room.to_bytes(8, "little") + text.ljust(room)))
+        if len(text) > self._room:
+            raise OutputError(f"a header of {len(text)} bytes where {self._room} were kept: this is a bug in Eleven.")
+        self._file.write(0, memoryview(self._room.to_bytes(8, "little") + text.ljust(self._room)))
         self._file.commit()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        if kind is None:
-            self.close()
-        self._file.discard()
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self._file.discard()
 
 
-def room_for(names: list[str], metadata: int) -> int:
-    """Bytes of a header for these tensors and so much metadata, a multiple of 8."""
-    listed = sum(len(name.encode()) + LISTED for name in names)
-    return -(-(listed + metadata + 64) // 8) * 8
+def room_for(names: list[str], metadata: dict[str, str]) -> int:
+    """Bytes of a header for these tensors and this metadata, with 4 KiB to spare for what is told at the end."""
+    listed = sum(len(json.dumps(name, ensure_ascii=False).encode()) + LISTED for name in names)
+    return listed + len(json.dumps(metadata, ensure_ascii=False).encode()) + 4096

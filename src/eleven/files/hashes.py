@@ -16,6 +16,7 @@ from eleven.files.single import beginning
 from eleven.files.source import Source
 
 CHUNK = 1 << 20
+MODELS = (".safetensors", ".bin", ".pt", ".ckpt")
 STORED = ("sshs_model_hash", "modelspec.hash_sha256")
 
 
@@ -49,6 +50,18 @@ def hashes(path: str | Path) -> dict[str, str]:
     if start:
         digests |= {"addnet": data.hexdigest(), "tensors": f"0x{data.hexdigest()}"}
     return digests | _autov3(metadata) | {name: one.hexdigest() for name, one in others.items()}
+
+
+def identity(path: str | Path) -> str:
+    """What a model is known by wherever it lies: its SHA-256; of a folder, that of its files' names and hashes."""
+    place = Path(path)
+    if place.is_dir():
+        files = sorted(file for file in place.rglob("*") if file.suffix in MODELS and file.is_file())
+        told = "".join(f"{file.relative_to(place).as_posix()} {identity(file)}\n" for file in files)
+        return hashlib.sha256(told.encode()).hexdigest()
+    whole = hashlib.sha256()
+    _feed(place, [(0, whole)])
+    return whole.hexdigest()
 
 
 def _after_header(path: Path) -> tuple[int, Mapping[str, str]]:

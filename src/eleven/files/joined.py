@@ -28,6 +28,7 @@ class Joined:
     def __init__(self, path: Path, kind: str, pieces: Sequence[Piece], metadata: Mapping[str, str]) -> None:
         """FileError where a key stands in two pieces. Closes the pieces when closed, and on errors."""
         self.path, self.kind, self.metadata = path, kind, dict(metadata)
+        self.pieces = tuple(pieces)
         self._open = ExitStack()
         self.entries: dict[str, Entry] = {}
         self._homes: dict[str, tuple[Container, str]] = {}
@@ -62,6 +63,14 @@ class Joined:
         if key not in self._homes:
             raise FileError(f"{self.path}: holds no tensor {shorten(key)}.")
         return self._homes[key]
+
+    def leaves(self) -> list[Piece]:
+        """The single files, each with all that stands before its keys here."""
+        found: list[Piece] = []
+        for piece in self.pieces:
+            inner = piece.container.leaves() if isinstance(piece.container, Joined) else [Piece(piece.container)]
+            found += [Piece(leaf.container, piece.prefix + leaf.prefix) for leaf in inner]
+        return found
 
     def close(self) -> None:
         """Lets all files go."""

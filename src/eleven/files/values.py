@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from eleven.files.container import Container, Entry
 from eleven.files.dtypes import BITS, bytes_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CHUNK = 1 << 20
 FIRST_NOT_FINITE = {
@@ -32,6 +34,8 @@ class Values:
 
 def scan_values(container: Container) -> Iterator[tuple[str, Values]]:
     """Every tensor's key with what its values are, in file order, through one buffer of a mebibyte."""
+    import numpy as np
+
     buffer = np.empty(CHUNK, np.uint8)
     for key, entry in container.entries.items():
         yield key, _values(container, key, entry, buffer)

@@ -26,12 +26,13 @@ Keys = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a header says: keys by file prefix, what each prefix measures, and numbers told beside the tensors."""
+    """What a header says, by file prefix: keys, what they measure, techniques, and numbers told beside the tensors."""
 
-    keys: Mapping[str, Keys]
-    measures: Mapping[str, Measure]
-    markers: Mapping[str, Mapping[str, float]]
-    faults: Mapping[str, str]
+    keys: dict[str, Keys]
+    measures: dict[str, Measure]
+    techniques: dict[str, tuple[str, ...]]
+    markers: dict[str, dict[str, float]]
+    faults: dict[str, str]
 
 
 @final

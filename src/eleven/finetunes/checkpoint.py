@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self, final
 
@@ -14,6 +15,9 @@ from eleven.files.opening import open_container
 from eleven.layers.checkpoints import recognise_checkpoint
 from eleven.layers.family import Family, Source
 from eleven.tensors import Tensor
+
+ROOTS = ("model.diffusion_model.", "diffusion_model.", "transformer.", "unet.")
+FLAT = ("lora_unet_", "lycoris_", "lora_transformer_")
 
 
 @final
@@ -44,6 +48,20 @@ class Checkpoint:
             tensor = take_rows(tensor, source.ranges)
         return tensor.T if source.transposed else tensor
 
+    @cached_property
+    def modules(self) -> Mapping[str, Mapping[str, str]]:
+        """The layers of each module by parameter; in an unknown family under every name that adapters use for it."""
+        found: dict[str, dict[str, str]] = {}
+        for name in self.sources:
+            module, _, parameter = name.rpartition(".")
+            for spelled in (module,) if self.family else unknown_names(module):
+                found.setdefault(spelled, {})[parameter] = name
+        return found
+
+    def find(self, module: str, parameter: str) -> str | None:
+        """The layer that holds a module's parameter, or None."""
+        return self.modules.get(module, {}).get(parameter)
+
     def close(self) -> None:
         """Lets the file go."""
         self.container.close()
@@ -56,7 +74,7 @@ class Checkpoint:
 
 
 def open_checkpoint(path: str | Path) -> Checkpoint:
-    """The model at a path. FileError where it is none; one of an unknown family keeps its own names."""
+    """The model at a path, its own names kept where the family is unknown. FileError where it is none."""
     container = open_container(path)
     found = as_checkpoint(container)
     if found is None:
@@ -71,3 +89,10 @@ def as_checkpoint(container: Container) -> Checkpoint | None:
     if found is None:
         return None
     return Checkpoint(container, found.family, found.evidence, found.sources, found.rest)
+
+
+def unknown_names(module: str) -> Iterator[str]:
+    """How adapters spell a module of a model that no table describes: under each prefix, with dots or flat."""
+    bare = next((module.removeprefix(root) for root in ROOTS if module.startswith(root)), module)
+    yield from dict.fromkeys((module, bare, *(root + bare for root in ROOTS), f"base_model.model.{bare}"))
+    yield from (prefix + bare.replace(".", "_") for prefix in FLAT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from eleven import techniques
 from eleven.errors import ElevenError, FileError
@@ -18,8 +19,18 @@ from eleven.layers.recognise import recognise
 from eleven.layers.suffixes import group
 from eleven.techniques.technique import Measure
 from eleven.techniques.textual_inversion import find_words
+from eleven.tensors import Shape
 
 KOHYA_OFT = "oft_unet_"
+
+
+class Kind(NamedTuple):
+    """What modules with tensors of these names and shapes are; without a measure where they cannot be read."""
+
+    techniques: tuple[str, ...]
+    measure: Measure | None
+    fault: str
+    left: frozenset[str]
 
 
 def open_finetune(path: str | Path, base: str | Path | Checkpoint | None = None) -> FineTune:
@@ -58,30 +69,42 @@ def _sorted(container: Container, base: Checkpoint | None) -> FineTune:
 
 def _measured(container: Container, modules: Mapping[str, Keys]) -> tuple[Contents, tuple[str, ...]]:
     """Every prefix's shape and rank; what contradicts itself is a fault, what no technique knows is unread."""
-    keys, measures, markers, faults = (
-        dict[str, Keys](),
-        dict[str, Measure](),
-        dict[str, dict[str, float]](),
-        dict[str, str](),
-    )
+    contents = Contents({}, {}, {}, {}, {})
     configs = peft.beside(container.path) | peft.embedded(container.metadata, str(container.path))
     unread: list[str] = []
+    alike: dict[tuple[tuple[str, Shape], ...], Kind] = {}
     for prefix, tensors in modules.items():
-        parts, left = techniques.recognise(tensors.keys())
-        unread += [tensors[suffix] for suffix in left]
-        known = {suffix: key for suffix, key in tensors.items() if suffix not in left}
-        if not parts:
+        shapes = tuple((suffix, container.entries[key].shape) for suffix, key in tensors.items())
+        kind = alike[shapes] if shapes in alike else alike.setdefault(shapes, _kind(dict(shapes)))
+        unread += [tensors[suffix] for suffix in kind.left]
+        if kind.fault:
+            contents.faults[prefix] = kind.fault
+        if kind.measure is None:
             continue
-        shapes = {suffix: container.entries[key].shape for suffix, key in known.items()}
-        try:
-            measures[prefix] = techniques.measure(shapes)
-        except ElevenError as error:
-            faults[prefix] = str(error)
-            continue
-        keys[prefix] = known
-        markers[prefix] = peft.markers(configs, prefix, measures[prefix].rank)
-        if prefix.startswith(KOHYA_OFT):
-            markers[prefix]["oft_kohya"] = 1.0
-        if any("lora_magnitude_vector" in key for key in known.values()):
-            markers[prefix]["dora_peft"] = 1.0
-    return Contents(keys, measures, markers, faults), tuple(unread)
+        known = {suffix: key for suffix, key in tensors.items() if suffix not in kind.left}
+        contents.keys[prefix], contents.measures[prefix] = known, kind.measure
+        contents.techniques[prefix] = kind.techniques
+        contents.markers[prefix] = _markers(configs, prefix, kind.measure.rank, known)
+    return contents, tuple(unread)
+
+
+def _kind(shapes: Mapping[str, Shape]) -> Kind:
+    """What one module's tensors are, from their names and shapes."""
+    parts, left = techniques.recognise(shapes.keys(), shapes)
+    if not parts:
+        return Kind((), None, "", left)
+    try:
+        measure = techniques.measure({suffix: shape for suffix, shape in shapes.items() if suffix not in left})
+    except ElevenError as error:
+        return Kind((), None, str(error), left)
+    return Kind(tuple(technique.NAME for technique, _ in parts), measure, "", left)
+
+
+def _markers(configs: Mapping[str, peft.Config], prefix: str, rank: int | None, known: Keys) -> dict[str, float]:
+    """The numbers told beside one module's tensors."""
+    markers = peft.markers(configs, prefix, rank)
+    if prefix.startswith(KOHYA_OFT):
+        markers["oft_kohya"] = 1.0
+    if any("lora_magnitude_vector" in key for key in known.values()):
+        markers["dora_peft"] = 1.0
+    return markers

@@ -26,7 +26,7 @@ class OriginalModule:
     def bias(self) -> Tensor | None:
         """The bias, float32, or None where the base has none. BaseNeeded without a base."""
         base = self._base()
-        return self._parameter(base, "bias") if f"{self.places[0].module}.bias" in base.sources else None
+        return self._parameter(base, "bias") if base.find(self.places[0].module, "bias") else None
 
     def _base(self) -> Checkpoint:
         if self.base is None:
@@ -34,13 +34,7 @@ class OriginalModule:
         return self.base
 
     def _parameter(self, base: Checkpoint, parameter: str) -> Tensor:
-        known = [(place, f"{place.module}.{parameter}") for place in self.places]
-        missing = [name for _, name in known if name not in base.sources]
-        if missing:
-            raise FamilyMismatch(
-                f"{base.path.name} has no layer {missing[0]}.", hint="Give the base it was trained on."
-            )
-        first, *others = ((place, base.load(name)) for place, name in known)
+        first, *others = ((place, base.load(_name(base, place, parameter))) for place in self.places)
         if first[0].ranges is None:
             return first[1]
         rows = max(stop for place in self.places for _, stop in place.ranges or ())
@@ -48,6 +42,14 @@ class OriginalModule:
         for place, part in (first, *others):
             _put(whole, place, part)
         return whole
+
+
+def _name(base: Checkpoint, place: Place, parameter: str) -> str:
+    name = base.find(place.module, parameter)
+    if name is None:
+        told = f"{base.path.name} has no layer {place.module}.{parameter}."
+        raise FamilyMismatch(told, hint="Give the base it was trained on.")
+    return name
 
 
 def _put(whole: Tensor, place: Place, part: Tensor) -> None:

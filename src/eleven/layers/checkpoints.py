@@ -9,7 +9,7 @@ from math import prod
 from eleven.layers.family import FAMILIES, Component, Family, Layout, Source
 from eleven.layers.layer import Layer
 from eleven.layers.spelling import heads
-from eleven.layers.suffixes import group
+from eleven.layers.suffixes import group, split
 from eleven.layers.table import rows as table_rows
 from eleven.tensors import Shape
 
@@ -81,7 +81,7 @@ def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
 
 def unknown(keys: Mapping[str, Shape]) -> Checkpoint | None:
     """A model that names its own layers, or None where any key belongs to an adapter or none is a module's weight."""
-    if group(keys).modules or not any(key.endswith(".weight") for key in keys):
+    if any(split(key) for key in keys) or group(keys).modules or not any(key.endswith(".weight") for key in keys):
         return None
     sources = {key: Source(key) for key in keys}
     return Checkpoint(None, f"{len(keys)} tensors named and shaped as in no known family", sources, ())
@@ -107,7 +107,9 @@ def matched(family: Family, keys: Mapping[str, Shape], starts: Set[str]) -> Foun
     """The components that are there, each with its layers' places."""
     best = {part.folder: (part, best_of(part, keys, starts)) for part in family.components}
     return {
-        folder: there for folder, (part, there) in best.items() if len(there) >= ENOUGH * len(table_rows(part.table))
+        folder: there
+        for folder, (part, there) in best.items()
+        if there and len(there) >= ENOUGH * len(table_rows(part.table))
     }
 
 

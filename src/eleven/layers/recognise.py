@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from eleven.layers.dialect import DIALECTS
+from eleven.layers.dialect import DIALECTS, Dialect
 from eleven.layers.family import FAMILIES, Component, Family
 from eleven.layers.layer import Place
 from eleven.layers.positions import positions
 from eleven.layers.spelling import Matrix, heads, lookup
+
+ROOTLESS = ("encoder", "embeddings", "final_layer_norm")
+"""How the names of a text encoder begin without `text_model.` before them."""
 
 Places = tuple[Place, ...]
 Hits = dict[str, list[tuple[str, Places]]]
@@ -37,6 +40,13 @@ class Prefixes:
     def __init__(self, modules: Iterable[str]) -> None:
         self.modules = tuple(modules)
         self.known: dict[str, list[tuple[str, str]]] = {}
+        self.begun: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
+
+    def beginning(self, prefix: str, starts: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Those of them whose rest begins with one of these words."""
+        if (prefix, starts) not in self.begun:
+            self.begun[prefix, starts] = [hit for hit in self.behind(prefix) if hit[0].startswith(starts)]
+        return self.begun[prefix, starts]
 
     def behind(self, prefix: str) -> list[tuple[str, str]]:
         """(rest, whole name) of the modules that start so."""
@@ -54,8 +64,7 @@ def recognise(modules: Mapping[str, Matrix], *, prefer: Family | None = None) ->
     families = sorted(FAMILIES, key=lambda family: family is not prefer)
     found = [(family, placed) for family in families if (placed := positions(family, modules))]
     if not found:
-        prefixes = Prefixes(modules)
-        found = [(family, placed) for family in families if (placed := fitting(family, modules, prefixes))]
+        found = best_fitting(families, modules)
     most = max((len(placed) for _, placed in found), default=0)
     if 2 * most <= len(modules):
         return unknown(modules, found)
@@ -73,27 +82,38 @@ def recognise(modules: Mapping[str, Matrix], *, prefer: Family | None = None) ->
     )
 
 
+def best_fitting(families: Iterable[Family], modules: Mapping[str, Matrix]) -> list[tuple[Family, Hits]]:
+    """The families that fit any module, without those whose names cannot fit as many as the best does."""
+    prefixes = Prefixes(modules)
+    likely = {family: {hit[1] for *_, hits in named(family, prefixes) for hit in hits} for family in families}
+    placed: dict[Family, Hits] = {}
+    for family in sorted(likely, key=lambda family: -len(likely[family])):
+        if len(likely[family]) >= max((len(hits) for hits in placed.values()), default=1):
+            placed[family] = fitting(family, modules, prefixes)
+    return [(family, placed[family]) for family in likely if placed.get(family)]
+
+
 def fitting(family: Family, modules: Mapping[str, Matrix], prefixes: Prefixes) -> Hits:
     """For each module that the family has under that name with that shape: who spells it so, and its places."""
     hits: Hits = {}
-    for component in family.components:
-        for dialect in DIALECTS:
-            prefix = dialect.prefix_of(component)
-            rests = prefixes.behind(prefix) if prefix is not None else []
-            if not may_hold(component, rests, rootless=dialect.spelling == "rootless"):
-                continue
-            known = lookup(component, dialect.spelling, flat=dialect.flat)
-            for rest, name in rests:
-                at = known.get(rest)
-                if at and fits(modules[name], at.matrix):
-                    hits.setdefault(name, []).append((dialect.name, at.places))
+    for component, dialect, rests in named(family, prefixes):
+        known = lookup(component, dialect.spelling, flat=dialect.flat)
+        for rest, name in rests:
+            at = known.get(rest)
+            if at and fits(modules[name], at.matrix):
+                hits.setdefault(name, []).append((dialect.name, at.places))
     return hits
 
 
-def may_hold(component: Component, rests: Iterable[tuple[str, str]], *, rootless: bool) -> bool:
-    """Whether any name begins as one of the component's does, which spares writing out the tables of other families."""
-    starts = ("encoder", "embeddings", "final_layer_norm") if rootless else heads(component.table)
-    return any(rest.startswith(starts) for rest, _ in rests)
+def named(family: Family, prefixes: Prefixes) -> Iterator[tuple[Component, Dialect, list[tuple[str, str]]]]:
+    """What may be each component's in each dialect by the first word alone, which spares writing out most tables."""
+    for component in family.components:
+        for dialect in DIALECTS:
+            prefix = dialect.prefix_of(component)
+            starts = ROOTLESS if dialect.spelling == "rootless" else heads(component.table)
+            rests = prefixes.beginning(prefix, starts) if prefix is not None else []
+            if rests:
+                yield component, dialect, rests
 
 
 def fits(given: Matrix, known: Matrix) -> bool:

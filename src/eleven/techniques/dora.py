@@ -96,7 +96,7 @@ def wrap(delta: Delta, tensors: Mapping[str, Tensor], original: Original) -> Del
     norm = lengths((matrix + delta.dense()).to(scale.dtype), side, kernel)
     ratio = (scale.to(norm.dtype) / norm).masked_fill(norm == 0, 0.0)
     ratio = (ratio[:, None] if side == "output" else ratio.repeat_interleave(kernel)[None]).to(scale.dtype)
-    return Decomposed(delta, ratio, matrix, tensors[SCALE])
+    return Decomposed(delta, ratio, matrix.to(scale.dtype), tensors[SCALE])
 
 
 def unwrap(delta: Delta) -> tuple[Delta, dict[str, Tensor]]:

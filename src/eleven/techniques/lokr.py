@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 from typing_extensions import override
@@ -55,6 +56,10 @@ class Kronecker(Delta):
 
     @override
     def factors(self) -> Factors | None:
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> Factors | None:
         """(U₁ ⊗ U₂, V₁ ⊗ V₂): the rank is the product of both; a matrix given whole is split by its SVD."""
         first, second = _split(self.first), _split(self.second)
         if not is_thin(first[0].shape[1] * second[0].shape[1], self.shape):

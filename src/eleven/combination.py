@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from itertools import combinations
 from typing import final
@@ -34,6 +35,11 @@ class Combination:
     def __iter__(self) -> Iterator[tuple[Layer, Delta]]:
         for module in self.modules:
             yield from self.change(module)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The modules, for asking whether one is among them."""
+        return frozenset(self.modules)
 
     def change(self, module: str) -> Change:
         """The deltas of one module's parameters; those of parts with strength 0 take no part."""

@@ -1,0 +1,44 @@
+"""`eleven bake`: a mix written as one adapter, or into a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+PARTS = "FILE:0.7, FILE:unet=0.7,te=0.4, a recipe (.toml, .json), or text with <lora:NAME:0.7>."
+
+
+def bake(
+    parts: Annotated[list[str], Argument(metavar="PART…", help=PARTS)],
+    to: Annotated[Path, Option(help="The file (or folder) to write.")],
+    rank: Annotated[str, Option(help="`exact`, or the rank to compress to.")] = "exact",
+    energy: Annotated[float, Option(help="Compress to the rank that keeps this share of each layer's energy.")] = 1.0,
+    into: Annotated[Path | None, Option(help="Add the mix to this checkpoint instead of writing an adapter.")] = None,
+    base: Annotated[Path | None, Option(help="The base model, for parts that depend on its weights.")] = None,
+    method: Annotated[str | None, Option(help="How the parts combine (default: sum).")] = None,
+    option: Annotated[list[str] | None, Option(help="An option of the method, as NAME=VALUE.")] = None,
+    seed: Annotated[int | None, Option(help="For methods that draw.")] = None,
+    dialect: Annotated[str, Option(help="kohya, comfyui or diffusers.")] = "kohya",
+    dtype: Annotated[str, Option(help="fp16, bf16 or fp32.")] = "fp16",
+    tolerance: Annotated[float | None, Option(help="Fail above this relative error (exact: 0.01).")] = None,
+    models: Annotated[list[Path] | None, Option(help="A folder in which <lora:…> names are looked up.")] = None,
+    ignore_unknown: Annotated[bool, Option("--ignore-unknown", help="Leave out tensors that are not known.")] = False,
+    strip_private: Annotated[bool, Option("--strip-private", help="Leave out the training tags.")] = False,
+    force: Annotated[bool, Option("--force", help="Overwrite an existing file.")] = False,
+    as_json: Annotated[bool, Option("--json", help="The proof as JSON, with every layer.")] = False,
+) -> None:
+    """Write a mix as one file that other tools load, and prove how close it is to what was asked.
+
+    Example: eleven bake lora.safetensors:0.7 lycoris.safetensors:0.7 --to both.safetensors
+    """
+    from eleven.cli.writing import form_of, report, with_method
+    from eleven.exports.baking import Request, bake
+    from eleven.mix_text import parse_mix
+
+    mix = with_method(parse_mix(parts, folders=models or []), method, option or [], seed)
+    form = form_of(rank, energy, (dialect, dtype), private=strip_private)
+    request = Request(to=to, form=form, into=into, base=base, ignore_unknown=ignore_unknown, force=force)
+    exact = form.target is None and mix.method == "sum"
+    report(lambda progress: bake(mix, request, progress=progress), to, tolerance or (0.01 if exact else None), as_json)

@@ -1,0 +1,71 @@
+"""From what a user names to a written file: parts opened, identified and combined, then baked one way or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eleven.combination import Combination, combine
+from eleven.errors import OutputError
+from eleven.exports.adapter import bake_adapter
+from eleven.exports.checkpoint import bake_into
+from eleven.exports.folder import bake_into_folder
+from eleven.exports.forms import Form
+from eleven.exports.proof import Progress, Proof, ignore
+from eleven.files.hashes import identity
+from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
+from eleven.finetunes.opening import open_finetune
+from eleven.mix import Mix
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to write: an adapter of this form, or the checkpoint `into` with the mix added.
+
+    `base` is for parts that depend on its weights; `into` serves where no other is named.
+    """
+
+    to: Path
+    form: Form = field(default_factory=Form)
+    into: Path | None = None
+    base: Path | None = None
+    ignore_unknown: bool = False
+    force: bool = False
+
+
+def bake(mix: Mix, request: Request, *, progress: Progress = ignore) -> Proof:
+    """Writes the mix and gives the proof. Every ElevenError that opening, combining and writing can raise."""
+    inputs = [Path(part.file) for part in mix.parts]
+    refuse_alias(request.to, [*inputs, *(place for place in (request.into, request.base) if place)])
+    with opened(mix, request) as (combination, into):
+        if into is None:
+            return bake_adapter(combination, request.to, request.form, force=request.force, progress=progress)
+        write = bake_into_folder if into.path.is_dir() else bake_into
+        return write(combination, into, request.to, force=request.force, progress=progress)
+
+
+@contextmanager
+def opened(mix: Mix, request: Request) -> Generator[tuple[Combination, Checkpoint | None]]:
+    """The mix's combination, its files known by their hashes, and the checkpoint to bake into; closed behind the block.
+
+    Parts that need a base take the checkpoint where no other base is named.
+    """
+    with ExitStack() as stack:
+        into = stack.enter_context(open_checkpoint(request.into)) if request.into else None
+        base = stack.enter_context(open_checkpoint(request.base)) if request.base else into
+        finetunes = [stack.enter_context(open_finetune(part.file, base)) for part in mix.parts]
+        parts = tuple(
+            part.model_copy(update={"file": finetune.path.name, "sha256": part.sha256 or identity(finetune.path)})
+            for part, finetune in zip(mix.parts, finetunes, strict=True)
+        )
+        known = mix.model_copy(update={"parts": parts})
+        yield combine(known, finetunes, ignore_unknown=request.ignore_unknown), into
+
+
+def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
+    """OutputError where the file to write is one of those to read, even if overwriting is allowed."""
+    for place in inputs:
+        if to.exists() and place.exists() and to.samefile(place):
+            raise OutputError(f"{to} is one of the inputs.", hint="Choose another name.")

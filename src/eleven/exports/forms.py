@@ -1,0 +1,121 @@
+"""How one layer's change is stored in an adapter: as factors, as a Kronecker product, or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import torch
+
+from eleven.compress import Target, balanced, compress, thin_form
+from eleven.delta import Delta, LowRank
+from eleven.errors import UsageError
+from eleven.exports.fusing import Asked
+from eleven.exports.spelling import suffixes_of
+from eleven.kronecker import nearest_kronecker
+from eleven.techniques import lokr, lora
+from eleven.tensors import Shape, Tensor
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+STORED_AS = ("lora", "lokr")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an adapter is written: exactly where `target` is None, else as near as `compress` or a LoKr comes."""
+
+    target: Target | None = None
+    dialect: str = "kohya"
+    dtype: str = "fp16"
+    private: bool = False
+    technique: str = "lora"
+
+    def __post_init__(self) -> None:
+        """UsageError for what cannot be written."""
+        suffixes_of(self.dialect)
+        if self.dtype not in DTYPES:
+            raise UsageError(f"there is no dtype {self.dtype!r}.", hint=f"Choose from {', '.join(DTYPES)}.")
+        if self.technique not in STORED_AS:
+            raise UsageError(f"nothing is stored as {self.technique!r}.", hint=f"Choose from {', '.join(STORED_AS)}.")
+        if self.technique == "lokr" and "lokr_w1" not in suffixes_of(self.dialect):
+            raise UsageError(f"{self.dialect} has no LoKr.", hint="Choose --dialect kohya or comfyui.")
+
+
+def concrete(delta: Delta) -> Delta:
+    """The delta with its factors worked out once and balanced, or itself where it has none."""
+    both = delta.factors()
+    return delta if both is None else balanced(*both)
+
+
+def stored(one: Asked, name: str, parameter: str, form: Form) -> dict[str, Tensor]:
+    """The change as float32 tensors by this project's names; none where nothing changes or the dialect has no place."""
+    known = suffixes_of(form.dialect)
+    if parameter != "weight" or len(one.shape) < 2:
+        suffix = next((suffix for suffix in vector_suffixes(parameter, one.shape) if suffix in known), None)
+        return {suffix: one.delta.dense().reshape(one.shape)} if suffix else {}
+    if form.technique == "lokr":
+        tensors = as_kronecker(one.delta, form.target, _generator(name))
+    else:
+        whole = "diff" if "diff" in known else ""
+        tensors = as_factors(one.delta, form.target, _generator(name), whole=whole)
+    return {suffix: _shaped(suffix, tensor, one.shape) for suffix, tensor in tensors.items()}
+
+
+def vector_suffixes(parameter: str, shape: Shape) -> tuple[str, ...]:
+    """Where a vector may be kept: a weight of one dimension is a norm's."""
+    if parameter == "weight":
+        return ("w_norm",)
+    return ("diff_b", "lora_up.bias") if parameter == "bias" and len(shape) == 1 else ()
+
+
+def as_factors(
+    delta: Delta, target: Target | None, generator: torch.Generator, *, whole: str = ""
+) -> dict[str, Tensor]:
+    """A LoRA; without a target exact, and under the name `whole`, if there is one, where factors would be larger."""
+    if target is not None:
+        found = compress(delta, target, generator).delta
+    elif isinstance(delta, LowRank):
+        found = delta
+    elif whole:
+        return {whole: delta.dense()}
+    else:
+        found = balanced(*thin_form(delta.dense()))
+    return lora.encode({"weight": found}) if found.up.shape[1] else {}
+
+
+def as_kronecker(delta: Delta, target: Target | None, generator: torch.Generator) -> dict[str, Tensor]:
+    """A LoKr whose larger factor is compressed to the target's rank where that is smaller."""
+    first, second = nearest_kronecker(delta.dense())
+    if target is None or target.rank * sum(second.shape) >= second.matrix.numel():
+        return lokr.encode({"weight": lokr.Kronecker(first, second)})
+    return lokr.encode({"weight": lokr.Kronecker(first, compress(second, target, generator).delta)})
+
+
+def spelled(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:
+    """The tensors under the dialect's names; an alpha equal to the rank is left out where the dialect has none."""
+    known = suffixes_of(form.dialect)
+    return {known[suffix]: tensor for suffix, tensor in tensors.items() if suffix in known}
+
+
+def unspelled(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:
+    """The tensors of a written module under this project's names again."""
+    back = {name: suffix for suffix, name in suffixes_of(form.dialect).items()}
+    return {back[name]: tensor for name, tensor in tensors.items()}
+
+
+def _shaped(suffix: str, tensor: Tensor, shape: Shape) -> Tensor:
+    """As programs expect it beside a convolution, whose kernel belongs to the factor on the input's side."""
+    kernel = shape[2:]
+    if suffix == "diff":
+        return tensor.reshape(shape)
+    if suffix == "lora_up.weight":
+        return tensor.reshape(*tensor.shape, *(1 for _ in kernel))
+    if suffix == "lora_down.weight" or (suffix == "lokr_w2" and kernel):
+        return tensor.reshape(len(tensor), -1, *kernel)
+    return tensor
+
+
+def _generator(name: str) -> torch.Generator:
+    """Each layer draws from its own stream, so that the same mix gives the same bytes."""
+    return torch.Generator().manual_seed(int.from_bytes(sha256(name.encode()).digest()[:8], "big") >> 1)
