@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ Base = Annotated[Path | None, typer.Option("--base", metavar="MODEL", help="For 
 Recursive = Annotated[bool, typer.Option("--recursive", help="Folders inside folders too.")]
 
 
-def inspect(  # noqa: PLR0913 - one parameter an option
+def inspect(
     files: Files,
     norms: Deep = False,
     hashes: Digests = False,
@@ -39,6 +40,8 @@ def inspect(  # noqa: PLR0913 - one parameter an option
 
     A folder of models is shown as a table. Exit code 2 where a FILE cannot be read.
     """
+    # numpy reads the files, and its threads for algebra, which is not wanted here, take longer to start
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     reports: list[Report] = []
     unreadable = False
     for path in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -82,7 +83,11 @@ def report_bug(*error: Any) -> None:  # noqa: ANN401 - what sys.excepthook takes
 def main() -> int:
     """The exit code of the command line that started this process."""
     sys.excepthook = report_bug
-    return close_output(run(sys.argv[1:]))
+    # a short command makes many objects and no garbage: looking for some would take a tenth of its time
+    gc.set_threshold(100_000)
+    code = close_output(run(sys.argv[1:]))
+    gc.freeze()
+    return code
 
 
 if __name__ == "__main__":

@@ -67,9 +67,10 @@ class PickledFile:
         """Fills `view` with a tensor's bytes from its byte `start` on, and gives how many there were."""
         import torch
 
-        if self._last is None or self._last[0] != key:
-            self._last = key, self._tensor(key).detach().contiguous().reshape(-1).view(torch.uint8)
-        piece = self._last[1][start : start + len(view)].numpy()
+        last = self._last
+        if last is None or last[0] != key:
+            self._last = last = key, self._tensor(key).detach().contiguous().reshape(-1).view(torch.uint8)
+        piece = last[1][start : start + len(view)].numpy()
         view[: len(piece)] = piece.data
         return len(piece)
 

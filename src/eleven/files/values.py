@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from eleven.files.container import Container, Entry
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHUNK = 1 << 20
+THREADS, SHARE = 2, 100
 FIRST_NOT_FINITE = {
     "F64": 0x7FF0_0000_0000_0000,
     "F32": 0x7F80_0000,
@@ -33,12 +35,21 @@ class Values:
 
 
 def scan_values(container: Container) -> Iterator[tuple[str, Values]]:
-    """Every tensor's key with what its values are, in file order, through one buffer of a mebibyte."""
+    """Every tensor's key with what its values are, in file order; two threads read, each a mebibyte at a time."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    keys = list(container.entries)
+    shares = [keys[start : start + SHARE] for start in range(0, len(keys), SHARE)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for found in pool.map(partial(_scan, container), shares):
+            yield from found
+
+
+def _scan(container: Container, keys: Sequence[str]) -> list[tuple[str, Values]]:
     import numpy as np
 
     buffer = np.empty(CHUNK, np.uint8)
-    for key, entry in container.entries.items():
-        yield key, _values(container, key, entry, buffer)
+    return [(key, _values(container, key, container.entries[key], buffer)) for key in keys]
 
 
 def _values(container: Container, key: str, entry: Entry, buffer: np.ndarray) -> Values:

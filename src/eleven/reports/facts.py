@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from struct import unpack
 
-from eleven import techniques
 from eleven.files.container import Container
 from eleven.files.dtypes import bytes_of
 from eleven.files.sidecars import Triggers, trigger_words
@@ -95,7 +94,7 @@ def _modules(tune: Adapter) -> tuple[Module, ...]:
 def _module(container: Container, contents: Contents, prefix: str, places: tuple[Place, ...]) -> Module:
     keys, marks, known = contents.keys[prefix], contents.markers.get(prefix, {}), contents.measures[prefix]
     shapes = {suffix: container.entries[key].shape for suffix, key in keys.items()}
-    names = tuple(technique.NAME for technique, _ in techniques.recognise(keys.keys(), shapes)[0])
+    names = contents.techniques[prefix]
     scaled = bool(SCALED & set(names))
     alpha = stored_number(container, keys["alpha"]) if scaled and "alpha" in keys else None
     told = stored_number(container, keys["scale"]) if scaled and "scale" in keys else marks.get("scale")
