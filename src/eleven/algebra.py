@@ -11,7 +11,7 @@ from eleven.tensors import Float, Tensor
 
 Factors = tuple[Tensor, Tensor]
 
-SAFE = 1e-2
+SAFE = 1e-4
 """A squared distance from inner products is good to about 1e-6 of the squared norm, so to 1 % here."""
 
 
@@ -61,16 +61,34 @@ def spectrum(delta: Delta) -> Float[Tensor, " rank"]:
 
 
 def distance(first: Delta, second: Delta) -> float:
-    """Frobenius norm of the difference; deltas closer than SAFE of the norm are compared entry by entry."""
+    """Frobenius norm of the difference."""
+    return squares(first, second)[1] ** 0.5
+
+
+def squares(first: Delta, second: Delta, whole: float | None = None) -> tuple[float, float]:
+    """The squared norm of `first` (`whole`, where it is known already), and its squared distance from `second`.
+
+    Deltas closer than SAFE are compared without cancellation: by their factors' difference, or entry by entry.
+    """
     left, right = _thin(first), _thin(second)
     if left is not None and right is not None and left[0].shape == right[0].shape:
-        return norm(LowRank(*_difference(left, right)))
-    if left is not None or right is not None:
-        whole = inner(first, first)
-        squares = whole - 2 * inner(first, second) + inner(second, second)
-        if squares > SAFE**2 * whole:
-            return squares**0.5
-    return float((first.dense() - second.dense()).norm(dtype=torch.float64))
+        return _squares_alike(left, right)
+    whole = inner(first, first) if whole is None else whole
+    apart = whole - 2 * inner(first, second) + inner(second, second) if left or right else 0.0
+    if apart > SAFE * whole:
+        return whole, apart
+    return whole, float((first.dense() - second.dense()).norm(dtype=torch.float64)) ** 2
+
+
+def _squares_alike(left: Factors, right: Factors) -> tuple[float, float]:
+    """U₁V₁ − U₂V₂ = (U₁ − U₂)V₁ + U₂(V₁ − V₂), of which rounding often leaves the second term zero."""
+    (up, down), (other_up, other_down) = left, right
+    downs = (down @ down.T).double()
+    whole, moved = float(((up.T @ up).double() * downs).sum()), up - other_up
+    if down.equal(other_down):
+        return whole, float(((moved.T @ moved).double() * downs).sum())
+    both = torch.cat([moved, other_up], dim=1), torch.cat([down, down - other_down])
+    return whole, _inner_of_factors(both, both)
 
 
 def _thin(delta: Delta) -> Factors | None:
@@ -86,9 +104,3 @@ def _inner_of_factors(left: Factors, right: Factors) -> float:
 def _inner_with(factors: Factors, other: Delta) -> float:
     up, down = factors
     return float((up.double() * (other @ down.T)).sum())
-
-
-def _difference(left: Factors, right: Factors) -> Factors:
-    """U₁V₁ − U₂V₂ = (U₁ − U₂)V₁ + U₂(V₁ − V₂)."""
-    up = torch.cat([left[0] - right[0], right[0]], dim=1)
-    return up, torch.cat([left[1], left[1] - right[1]])

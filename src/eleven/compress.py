@@ -15,6 +15,10 @@ MOST_BLOCKS = 8
 SMALL = 4
 FIRST_RANK = 64
 TOLERANCE = 1e-3
+COARSE, FINE = 1e-3, 1e-5
+"""Below these shares of the largest, what a Gram matrix in float32 or float64 says of the smallest is rounding."""
+
+Roots = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def balanced(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"]) -> LowRank
 
     Small deltas would otherwise lose digits to half precision's subnormal numbers.
     """
-    heights, widths = up.norm(dim=0), down.norm(dim=1)
+    heights, widths = up.square().sum(0).sqrt(), down.norm(dim=1)
     there = (heights > 0) & (widths > 0)
     if not bool(there.all()):
         up, down, heights, widths = up[:, there], down[there], heights[there], widths[there]
@@ -67,11 +71,23 @@ def balanced(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"]) -> LowRank
 
 
 def _from_factors(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target) -> Compressed:
-    """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·L⁻ᵀX√S times (√S)⁻¹XᵀLᵀ·V."""
+    """From Gram matrices in float32, and in float64 where what is lost comes near float32's rounding."""
     if up.shape[1] == 0:
         return Compressed(LowRank(up, down), 0.0, 1.0)
-    left, right = _root(_gram(up.T))
-    core = left.T @ _gram(down) @ left
+    roots = _root(_gram(up.T, torch.float32), floor=COARSE)
+    quick = _optimum(up, down, target, (roots, torch.float32)) if roots else None
+    if quick is not None and quick.kept < 1 - COARSE:
+        return quick
+    fine = _gram(up.T, torch.float64)
+    return _optimum(up, down, target, (_root(fine, floor=FINE) or _pseudo_root(fine), torch.float64))
+
+
+def _optimum(
+    up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target, known: tuple[Roots, torch.dtype]
+) -> Compressed:
+    """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·L⁻ᵀX√S times (√S)⁻¹XᵀLᵀ·V."""
+    (left, right), precision = known
+    core = left.T @ _gram(down, precision) @ left
     squares, vectors = torch.linalg.eigh((core + core.T) / 2)
     squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
     whole = float(squares.sum())
@@ -120,7 +136,7 @@ def _krylov(
 
 
 def _leading(products: list[Float[Tensor, "in k"]], rank: int) -> float:
-    gram = _gram(torch.cat(products, dim=1).T)
+    gram = _gram(torch.cat(products, dim=1).T, torch.float64)
     return float(torch.linalg.eigvalsh(gram)[-rank:].sum())
 
 
@@ -132,22 +148,28 @@ def _orthonormal(block: Float[Tensor, "out k"], earlier: list[Tensor]) -> Float[
     return block
 
 
-def _gram(wide: Float[Tensor, "r n"]) -> Float[Tensor, "r r"]:
-    doubled = wide.double()
-    return doubled @ doubled.T
+def _gram(wide: Float[Tensor, "r n"], precision: torch.dtype) -> Float[Tensor, "r r"]:
+    """The rows' inner products, summed in this precision, as float64."""
+    summed = wide.to(precision)
+    return (summed @ summed.T).double()
 
 
 def _energy(products: Float[Tensor, "in k"]) -> float:
     return float(products.double().square().sum())
 
 
-def _root(gram: Float[Tensor, "r r"]) -> tuple[Float[Tensor, "r k"], Float[Tensor, "r k"]]:
-    """L with LLᵀ = gram, and R with LᵀR = 1: by Cholesky, or from the eigenvectors where the gram is singular."""
+def _root(gram: Float[Tensor, "r r"], *, floor: float) -> Roots | None:
+    """L with LLᵀ = gram, and R with LᵀR = 1, by Cholesky; None where the gram is singular but for `floor`."""
     lower, failed = torch.linalg.cholesky_ex(gram)
     diagonal = lower.diagonal()
-    if not int(failed) and float(diagonal.min()) > 1e-5 * float(diagonal.max()):
-        identity = torch.eye(len(gram), dtype=gram.dtype)
-        return lower, torch.linalg.solve_triangular(lower.T, identity, upper=True)
+    if int(failed) or not float(diagonal.min()) > floor * float(diagonal.max()):
+        return None
+    identity = torch.eye(len(gram), dtype=gram.dtype)
+    return lower, torch.linalg.solve_triangular(lower.T, identity, upper=True)
+
+
+def _pseudo_root(gram: Float[Tensor, "r r"]) -> Roots:
+    """The same from the eigenvectors that are not null, where models share directions."""
     squares, vectors = torch.linalg.eigh(gram)
     kept = squares > squares[-1].clamp(min=torch.finfo(gram.dtype).tiny) * 1e-13
     roots, vectors = squares[kept].sqrt(), vectors[:, kept]

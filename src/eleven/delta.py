@@ -151,7 +151,8 @@ class Sum(Delta):
             return None
         import torch
 
-        up = torch.cat([up * strength for strength, up, _ in known], dim=1)
+        strengths = torch.cat([up.new_full((up.shape[1],), strength) for strength, up, _ in known])
+        up = torch.cat([up for _, up, _ in known], dim=1).mul_(strengths)
         return up, torch.cat([down for _, _, down in known])
 
 

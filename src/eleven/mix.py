@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from statistics import median
@@ -112,6 +111,8 @@ class Mix(BaseModel):
     @classmethod
     def from_toml(cls, text: str) -> Mix:
         """The mix in a TOML text. UsageError where it is not one."""
+        import tomllib
+
         try:
             return cls.from_data(tomllib.loads(text))
         except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from eleven import techniques
-from eleven.algebra import distance, norm
+from eleven.algebra import norm, squares
 from eleven.combination import Combination
 from eleven.errors import BaseNeeded, TensorError
 from eleven.exports.forms import DTYPES, Form, concrete, spelled, stored, unspelled
@@ -19,6 +19,7 @@ from eleven.exports.spelling import file_modules
 from eleven.exports.words import bundled_words
 from eleven.files.growing import GrowingFile, room_for
 from eleven.layers.layer import Place
+from eleven.techniques.exact import is_finite
 from eleven.tensors import Tensor
 
 LONGEST, MOST_TENSORS = "lora_down.weight", 5
@@ -48,7 +49,7 @@ def bake_adapter(
         missing = [layer.layer for layer in layers if layer.form == NOTHING and layer.missed]
         skipped = [*((name, f"{form.dialect} has no place for it") for name in missing), *_nameless(unnamed, form)]
         proof = Proof(tuple(layers), tuple(skipped))
-        file.metadata |= metadata | proof_metadata(proof, file.digest())
+        file.metadata |= metadata | proof_metadata(proof, file.digest)
     return proof
 
 
@@ -59,29 +60,30 @@ def _module(file: GrowingFile, prefix: str, change: Mapping[str, Asked], form: F
     """Appends one module's tensors, reads them back, and measures what they decode to against what was asked."""
     proofs: list[LayerProof] = []
     for parameter, one in change.items():
-        known = replace(one, delta=concrete(one.delta))
+        known = replace(one, delta=concrete(one.delta, exact=form.target is None))
         name = f"{prefix}.{parameter}"
-        tensors = _rounded(stored(known, name, parameter, form), name, form)
+        found = stored(known, name, parameter, form)
+        tensors = _rounded(found.tensors, name, form)
         for suffix, tensor in tensors.items():
             file.append(f"{prefix}.{suffix}", tensor)
         back = unspelled({suffix: file.read(f"{prefix}.{suffix}") for suffix in tensors}, form)
-        proofs.append(_proof(name, known, back, parameter))
+        proofs.append(_proof(name, replace(known, whole=found.whole), back, parameter))
     return proofs
 
 
 def _proof(name: str, one: Asked, back: Tensors, parameter: str) -> LayerProof:
-    whole = norm(one.delta) ** 2
     if not back:
+        whole = norm(one.delta) ** 2
         return LayerProof(name, whole, whole, NOTHING)
     found = techniques.decode(back, NoBase())[parameter]
     rank = next((len(tensor) for suffix, tensor in back.items() if suffix == "lora_down.weight"), None)
-    return LayerProof(name, whole, distance(one.delta, found) ** 2, f"rank {rank}" if rank else "full")
+    return LayerProof(name, *squares(one.delta, found, one.whole), f"rank {rank}" if rank else "full")
 
 
 def _rounded(tensors: Tensors, name: str, form: Form) -> dict[str, Tensor]:
     out = {suffix: tensor.to(DTYPES[form.dtype]) for suffix, tensor in tensors.items()}
     for suffix, tensor in out.items():
-        if not bool(tensor.isfinite().all()):
+        if not is_finite(tensor):
             told = f"{name}: {suffix} is too large for {form.dtype}."
             raise TensorError(told, hint="Use --dtype fp32.")
     return spelled(out, form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import torch
@@ -42,24 +42,38 @@ class Form:
             raise UsageError(f"{self.dialect} has no LoKr.", hint="Choose --dialect kohya or comfyui.")
 
 
-def concrete(delta: Delta) -> Delta:
-    """The delta with its factors worked out once and balanced, or itself where it has none."""
+def concrete(delta: Delta, *, exact: bool) -> Delta:
+    """The delta with its factors worked out once, balanced if they are to be kept, or itself where it has none."""
     both = delta.factors()
-    return delta if both is None else balanced(*both)
+    return delta if both is None else balanced(*both) if exact else LowRank(*both)
 
 
-def stored(one: Asked, name: str, parameter: str, form: Form) -> dict[str, Tensor]:
-    """The change as float32 tensors by this project's names; none where nothing changes or the dialect has no place."""
+@dataclass(frozen=True)
+class Stored:
+    """A change as float32 tensors by this project's names, none where nothing changes or the dialect has no place.
+
+    `whole` is the change's squared norm where finding them told it.
+    """
+
+    tensors: dict[str, Tensor]
+    whole: float | None = None
+
+
+def stored(one: Asked, name: str, parameter: str, form: Form) -> Stored:
+    """The change in this form."""
     known = suffixes_of(form.dialect)
     if parameter != "weight" or len(one.shape) < 2:
         suffix = next((suffix for suffix in vector_suffixes(parameter, one.shape) if suffix in known), None)
-        return {suffix: one.delta.dense().reshape(one.shape)} if suffix else {}
+        return Stored({suffix: one.delta.dense().reshape(one.shape)} if suffix else {})
     if form.technique == "lokr":
-        tensors = as_kronecker(one.delta, form.target, _generator(name))
+        found = as_kronecker(one.delta, form.target, _generator(name))
+    elif form.target is not None:
+        found = as_compressed(one.delta, form.target, _generator(name))
     else:
-        whole = "diff" if "diff" in known else ""
-        tensors = as_factors(one.delta, form.target, _generator(name), whole=whole)
-    return {suffix: _shaped(suffix, tensor, one.shape) for suffix, tensor in tensors.items()}
+        found = as_exact(one.delta, whole="diff" if "diff" in known else "")
+    return replace(
+        found, tensors={suffix: _shaped(suffix, tensor, one.shape) for suffix, tensor in found.tensors.items()}
+    )
 
 
 def vector_suffixes(parameter: str, shape: Shape) -> tuple[str, ...]:
@@ -69,27 +83,30 @@ def vector_suffixes(parameter: str, shape: Shape) -> tuple[str, ...]:
     return ("diff_b", "lora_up.bias") if parameter == "bias" and len(shape) == 1 else ()
 
 
-def as_factors(
-    delta: Delta, target: Target | None, generator: torch.Generator, *, whole: str = ""
-) -> dict[str, Tensor]:
-    """A LoRA; without a target exact, and under the name `whole`, if there is one, where factors would be larger."""
-    if target is not None:
-        found = compress(delta, target, generator).delta
-    elif isinstance(delta, LowRank):
-        found = delta
-    elif whole:
-        return {whole: delta.dense()}
-    else:
-        found = balanced(*thin_form(delta.dense()))
-    return lora.encode({"weight": found}) if found.up.shape[1] else {}
+def as_compressed(delta: Delta, target: Target, generator: torch.Generator) -> Stored:
+    """The nearest LoRA."""
+    found = compress(delta, target, generator)
+    return Stored(_lora(found.delta), found.whole)
 
 
-def as_kronecker(delta: Delta, target: Target | None, generator: torch.Generator) -> dict[str, Tensor]:
+def as_exact(delta: Delta, *, whole: str = "") -> Stored:
+    """The same as a LoRA, or under the name `whole`, if there is one, where factors would be larger."""
+    if isinstance(delta, LowRank):
+        return Stored(_lora(delta))
+    return Stored({whole: delta.dense()} if whole else _lora(balanced(*thin_form(delta.dense()))))
+
+
+def _lora(delta: LowRank) -> dict[str, Tensor]:
+    return lora.encode({"weight": delta}) if delta.up.shape[1] else {}
+
+
+def as_kronecker(delta: Delta, target: Target | None, generator: torch.Generator) -> Stored:
     """A LoKr whose larger factor is compressed to the target's rank where that is smaller."""
     first, second = nearest_kronecker(delta.dense())
     if target is None or target.rank * sum(second.shape) >= second.matrix.numel():
-        return lokr.encode({"weight": lokr.Kronecker(first, second)})
-    return lokr.encode({"weight": lokr.Kronecker(first, compress(second, target, generator).delta)})
+        return Stored(lokr.encode({"weight": lokr.Kronecker(first, second)}))
+    smaller = compress(second, target, generator).delta
+    return Stored(lokr.encode({"weight": lokr.Kronecker(first, smaller)}))
 
 
 def spelled(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:

@@ -14,10 +14,11 @@ from eleven.tensors import Shape, Tensor
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The change that one tensor of the base is to get, and that tensor's shape."""
+    """The change that one tensor of the base is to get, that tensor's shape, and the squared norm where it is known."""
 
     shape: Shape
     delta: Delta
+    whole: float | None = None
 
 
 Piece = tuple[Ranges, Delta]

@@ -28,6 +28,7 @@ class GrowingFile:
         self._room = -(-room // 8) * 8
         self._starts: dict[str, int] = {}
         self._end = 0
+        self._hash = sha256()
         self._file = AtomicFile(path, size=size + self._room, force=force)
 
     def reserve(self, key: str, entry: Entry) -> int:
@@ -50,6 +51,7 @@ class GrowingFile:
         import torch
 
         flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+        self._hash.update(flat.numpy().data)
         self.write(self.reserve(key, entry_of(tensor)), flat.numpy().data)
 
     def read(self, key: str) -> Tensor:
@@ -68,15 +70,10 @@ class GrowingFile:
         """Fills `view` with the bytes at a position."""
         self._file.read_into(position, view)
 
+    @property
     def digest(self) -> str:
-        """SHA-256 of the data, without the header: what kohya calls sshs_model_hash."""
-        found = sha256()
-        buffer = bytearray(1 << 20)
-        for start in range(0, self._end, len(buffer)):
-            view = memoryview(buffer)[: self._end - start]
-            self.read_into(8 + self._room + start, view)
-            found.update(view)
-        return found.hexdigest()
+        """SHA-256 of the appended data, without the header: what kohya calls sshs_model_hash."""
+        return self._hash.hexdigest()
 
     def close(self) -> None:
         """Writes the header and puts the file in place. OutputError where the header needs more room than was kept."""

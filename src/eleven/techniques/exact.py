@@ -34,11 +34,16 @@ def checked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise TensorError(
                 f"{suffix} holds {tensors[suffix].dtype} numbers.", hint="The file is damaged or quantised."
             )
-        if not integral and not bool((tensor.float() if suffix in SCALARS else tensor).isfinite().all()):
+        if not integral and not is_finite(tensor.float() if suffix in SCALARS else tensor):
             raise TensorError(
                 f"{suffix} holds NaN or infinite numbers.", hint="The training diverged; use an older save."
             )
     return wide
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether there is neither NaN nor infinity, which any sum carries on; a sum that overflows is looked into."""
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
 def kernels(original: Original) -> Float[Tensor, "out channels kernel"]:

@@ -48,11 +48,13 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
     tensors = widened(tensors)
     rank = measure(shapes_of(tensors)).rank or 1
     strength = scale(tensors, rank)
-    up, down = tensors[UP].flatten(1) * strength, tensors[DOWN].flatten(1)
+    up, down = tensors[UP].flatten(1), tensors[DOWN].flatten(1)
+    up = up if strength == 1 else up * strength
     if MID in tensors:
         core = tensors[MID].flatten(2)
         down = (core.permute(0, 2, 1) @ down).permute(0, 2, 1).flatten(1)
-    down = down.unflatten(0, (-1, up.shape[1])).sum(0)
+    if len(down) > up.shape[1]:
+        down = down.unflatten(0, (-1, up.shape[1])).sum(0)
     if PADDED in tensors:
         _require_fit(tensors[PADDED], (up.shape[0], down.shape[1]), original)
     change: Change = {"weight": LowRank(up, down)}
