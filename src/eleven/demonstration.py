@@ -94,6 +94,8 @@ def dense_sum(tunes: Sequence[FineTune], layer: Layer) -> Tensor:
 
 def dense(tune: FineTune, layer: Layer) -> Tensor:
     """One file's change by the formulas of its technique, alpha / rank being a half."""
+    from torch import kron
+
     prefix = spell(FAMILY, layer.name.removesuffix(".weight"), "kohya") + "."
     keys = [key for key in tune.container.entries if key.startswith(prefix)]
     read = {key.removeprefix(prefix): tune.container.read(key).double() for key in keys}
