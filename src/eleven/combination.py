@@ -12,12 +12,12 @@ from typing import final
 import torch
 
 from eleven.delta import Delta
-from eleven.errors import FamilyMismatch, TensorError, UnknownKeys
+from eleven.errors import FamilyMismatch, TensorError, UnknownKeys, UsageError
 from eleven.finetunes.finetune import FineTune
 from eleven.layers.family import Family
 from eleven.layers.layer import Layer
 from eleven.methods import Setting, find_method, settle
-from eleven.mix import Mix, Part
+from eleven.mix import TEXT_ENCODERS, Mix, Part
 
 Change = list[tuple[Layer, Delta]]
 
@@ -61,16 +61,38 @@ class Combination:
 def combine(mix: Mix, finetunes: Sequence[FineTune], *, ignore_unknown: bool = False) -> Combination:
     """The combination of the mix's parts, given opened in the same order.
 
-    Strengths are linear and every delta is bound to the original base weight, so the order of the parts cannot matter.
-    FamilyMismatch for parts of different models, UnknownKeys for tensors that were not understood, unless ignored.
+    Strengths are linear and every delta is bound to the original base weight, so the order of the parts cannot matter:
+    they are sorted. Parts without any strength are left out.
+    FamilyMismatch for parts of different models, UnknownKeys for tensors that were not understood, unless ignored;
+    UsageError for a block that the family does not have.
     """
     for finetune in finetunes:
         _check(finetune, ignore_unknown=ignore_unknown)
     for first, second in combinations(finetunes, 2):
         _check_pair(first, second)
     family = next((finetune.family for finetune in finetunes if finetune.modules), None)
-    ordered = sorted(zip(mix.parts, finetunes, strict=True), key=lambda pair: (pair[0].sha256, pair[0].strength))
-    return Combination(mix, tuple(ordered), family, _touched(ordered, family))
+    pairs = sorted(zip(mix.parts, finetunes, strict=True), key=lambda pair: _rank(pair[0]))
+    for part, finetune in pairs:
+        _check_addresses(part, finetune, family)
+    ordered = mix.model_copy(update={"parts": tuple(part for part, _ in pairs)})
+    active = tuple((part, finetune) for part, finetune in pairs if part.is_active)
+    return Combination(ordered, active, family, _touched(active, family))
+
+
+def _rank(part: Part) -> tuple[str, float, list[tuple[str, float]], str]:
+    """What decides the order of the parts, whatever order they were given in."""
+    return part.sha256, part.strength, list(part.at.items()), part.file
+
+
+def _check_addresses(part: Part, finetune: FineTune, family: Family | None) -> None:
+    """UsageError for a strength whose address is nowhere in the family, which would be silently left out."""
+    blocks = {layer.block for layer in family.layers().values()} if family else set[str]()
+    folders = {component.folder for component in family.components} if family else set(TEXT_ENCODERS)
+    known = {"unet", "te", *TEXT_ENCODERS.values(), *blocks, *folders} - {"", "vae", "VAE"}
+    wrong = next((address for address in part.at if address not in known), None)
+    if wrong is not None:
+        told = f"{finetune.path.name}: nothing in {finetune.family_name} is addressed by {wrong!r}."
+        raise UsageError(told, hint=f"Choose from {', '.join(sorted(known))}.")
 
 
 def _check(finetune: FineTune, *, ignore_unknown: bool) -> None:
@@ -109,7 +131,7 @@ def _touched(parts: Sequence[tuple[Part, FineTune]], family: Family | None) -> t
 def _wanted(part: Part, finetune: FineTune, module: str) -> bool:
     """Whether the part has a strength there, so that layers at strength 0 are not even read."""
     if finetune.family is None:
-        return part.strength_at("", "") != 0
+        return part.strength_at(module.partition(".")[0], "") != 0
     layer = finetune.family.modules().get(module)
     return layer is None or part.strength_at(layer.component, layer.block) != 0
 

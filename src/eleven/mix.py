@@ -58,6 +58,11 @@ class Part(BaseModel):
     strength: Strength = 1.0
     at: Strengths = Field(default_factory=Table[float])
 
+    @property
+    def is_active(self) -> bool:
+        """Whether there is a strength other than 0 anywhere."""
+        return any(strength != 0 for strength in (self.strength, *self.at.values()))
+
     def strength_at(self, component: str, block: str) -> float:
         """The strength at a layer of this component and block."""
         encoder = TEXT_ENCODERS.get(component)
