@@ -10,13 +10,15 @@ from eleven.tensors import Float, Tensor
 FACTOR = 8
 
 
-def nearest_kronecker(matrix: Float[Tensor, "out in"], factor: int = FACTOR) -> tuple[Dense, Dense]:
+def nearest_kronecker(matrix: Float[Tensor, "out in"], factor: int = FACTOR, *, kernel: int = 1) -> tuple[Dense, Dense]:
     """The A and B for which A ⊗ B is nearest, A of at most factor × factor; equally large in norm.
+
+    Each `kernel` neighbouring columns, those of one input channel, stay together in B.
 
     Van Loan and Pitsianis 1993, "Approximation with Kronecker products": the leading singular pair of the matrix whose
     rows are the blocks.
     """
-    rows, columns = (largest_divisor(size, factor) for size in matrix.shape)
+    rows, columns = (largest_divisor(size, factor) for size in (matrix.shape[0], matrix.shape[1] // kernel))
     blocks = matrix.unflatten(0, (rows, -1)).unflatten(2, (columns, -1)).transpose(1, 2)
     listed = blocks.reshape(rows * columns, -1).double()
     squares, vectors = torch.linalg.eigh(listed @ listed.T)
