@@ -22,7 +22,7 @@ def bake(
     seed: Annotated[int | None, Option(help="For methods that draw.")] = None,
     dialect: Annotated[str, Option(help="kohya, comfyui or diffusers.")] = "kohya",
     dtype: Annotated[str, Option(help="fp16, bf16 or fp32.")] = "fp16",
-    tolerance: Annotated[float | None, Option(help="Fail above this relative error (exact: 0.01).")] = None,
+    tolerance: Annotated[float | None, Option(min=0.0, help="Fail above this relative error (exact: 0.01).")] = None,
     models: Annotated[list[Path] | None, Option(help="A folder in which <lora:…> names are looked up.")] = None,
     ignore_unknown: Annotated[bool, Option("--ignore-unknown", help="Leave out tensors that are not known.")] = False,
     strip_private: Annotated[bool, Option("--strip-private", help="Leave out the training tags.")] = False,
@@ -34,11 +34,13 @@ def bake(
     Example: eleven bake lora.safetensors:0.7 lycoris.safetensors:0.7 --to both.safetensors
     """
     from eleven.cli.writing import form_of, report, with_method
-    from eleven.exports.baking import Request, bake
-    from eleven.mix_text import parse_mix
+    from eleven.exports.baking import Request, bake, refuse_alias
+    from eleven.mix_text import RECIPES, parse_mix
 
     mix = with_method(parse_mix(parts, folders=models or []), method, option or [], seed)
     form = form_of(rank, energy, (dialect, dtype), private=strip_private)
     request = Request(to=to, form=form, into=into, base=base, ignore_unknown=ignore_unknown, force=force)
     exact = form.target is None and mix.method == "sum"
-    report(lambda progress: bake(mix, request, progress=progress), to, tolerance or (0.01 if exact else None), as_json)
+    allowed = 0.01 if tolerance is None and exact else tolerance
+    refuse_alias(to, (Path(text) for text in parts if Path(text).suffix.lower() in RECIPES))
+    report(lambda progress: bake(mix, request, progress=progress), to, allowed, as_json)

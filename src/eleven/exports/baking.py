@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eleven.combination import Combination, combine
-from eleven.errors import OutputError
+from eleven.errors import FileError, OutputError
 from eleven.exports.adapter import bake_adapter
 from eleven.exports.checkpoint import bake_into
 from eleven.exports.folder import bake_into_folder
@@ -17,7 +17,7 @@ from eleven.exports.proof import Progress, Proof, ignore
 from eleven.files.hashes import identity
 from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
 from eleven.finetunes.opening import open_finetune
-from eleven.mix import Mix
+from eleven.mix import Mix, Part
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,26 @@ def opened(mix: Mix, request: Request) -> Generator[tuple[Combination, Checkpoin
         into = stack.enter_context(open_checkpoint(request.into)) if request.into else None
         base = stack.enter_context(open_checkpoint(request.base)) if request.base else into
         finetunes = [stack.enter_context(open_finetune(part.file, base)) for part in mix.parts]
-        parts = tuple(
-            part.model_copy(update={"file": finetune.path.name, "sha256": part.sha256 or identity(finetune.path)})
-            for part, finetune in zip(mix.parts, finetunes, strict=True)
-        )
+        parts = tuple(identified(part, finetune.path) for part, finetune in zip(mix.parts, finetunes, strict=True))
         known = mix.model_copy(update={"parts": parts})
         yield combine(known, finetunes, ignore_unknown=request.ignore_unknown), into
 
 
+def identified(part: Part, path: Path) -> Part:
+    """The part with its file's name and hash. FileError where a recipe asks for another file."""
+    found = identity(path)
+    if part.sha256 and part.sha256.lower() != found:
+        told = f"{path}: is not the file that the recipe was made with (SHA-256 {found[:10]}, not {part.sha256[:10]})."
+        raise FileError(told, hint="Find that file, or leave its sha256 out of the recipe.")
+    return part.model_copy(update={"file": path.name, "sha256": found})
+
+
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
-    """OutputError where the file to write is one of those to read, even if overwriting is allowed."""
+    """OutputError where the file or folder to write is, holds or lies in one to read, even if overwriting is allowed."""
     for place in inputs:
-        if to.exists() and place.exists() and to.samefile(place):
+        if to.exists() and place.exists() and (to.samefile(place) or _holds(to, place) or _holds(place, to)):
             raise OutputError(f"{to} is one of the inputs.", hint="Choose another name.")
+
+
+def _holds(folder: Path, place: Path) -> bool:
+    return folder.resolve() in place.resolve().parents
