@@ -42,10 +42,11 @@ def extract(job: Extraction, *, progress: Progress = ignore) -> Proof:
 def suspicious(tuned: Path, base: Path) -> list[str]:
     """Why the base looks like the wrong one: parts that training a concept leaves alone differ beyond rounding."""
     with open_checkpoint(tuned) as first, open_checkpoint(base) as second:
-        moved = [name for name in _sampled(first, second) if _differs(first, second, name)]
+        sampled = _sampled(first, second)
+        moved = [name for name in sampled if _differs(first, second, name)]
     if not moved:
         return []
-    told = f"{len(moved)} of {SAMPLES} sampled layers of the picture decoder differ (first: {moved[0]})"
+    told = f"{len(moved)} of {len(sampled)} sampled layers of the picture decoder differ (first: {moved[0]})"
     return [f"{told}: {base.name} may not be the base of {tuned.name}, or another VAE was put in."]
 
 
