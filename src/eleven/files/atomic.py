@@ -29,7 +29,7 @@ class AtomicFile:
             self._file = self._temporary.open("r+b", buffering=0)
         except OSError as error:
             raise self.failure(error) from error
-        if not lock(self._file):
+        if not (lock(self._file) and self._is_mine()):
             self._file.close()
             raise OutputError(
                 f"{self.path}: another process is writing it.", hint="Wait for it, or choose another name."
@@ -74,10 +74,19 @@ class AtomicFile:
             self.discard()
 
     def discard(self) -> None:
-        """Removes what was not put in place."""
+        """Removes what was not put in place; while it is still locked, where an open file can be removed."""
         if not self._file.closed:
-            self._file.close()
+            if sys.platform == "win32":
+                self._file.close()
             self._temporary.unlink(missing_ok=True)
+            self._file.close()
+
+    def _is_mine(self) -> bool:
+        """Whether the locked file still has the temporary name: another process may have put it in place meanwhile."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._temporary.stat())
+        except FileNotFoundError:
+            return False
 
     def failure(self, error: OSError) -> OutputError:
         """The error as one of ours."""
