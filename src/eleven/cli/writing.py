@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eleven.cli.console import meter, note, show, show_json
+from typer import Exit
+
+from eleven.cli.console import meter, note, show, show_error, show_json
 from eleven.compress import Target
-from eleven.errors import UsageError
+from eleven.errors import ProofFailed, UsageError
 from eleven.exports.forms import Form
 from eleven.exports.proof import Progress, Proof
 from eleven.methods import find_method, settle
@@ -42,15 +45,18 @@ def form_of(
 
 
 def report(write: Callable[[Progress], Proof], to: Path, tolerance: float | None, as_json: bool) -> None:
-    """Runs the job behind a progress bar and shows its proof. ProofFailed where it is above the tolerance."""
+    """Runs the job behind a progress bar and shows its proof; leaves with 1 where it is above the tolerance."""
     with meter(f"writing {to.name}", None) as advance:
         proof = write(advance)
     if as_json:
-        show_json({"path": to, **proof.summary(), "layers": proof.layers, "skipped": dict(proof.skipped)})
+        show_json({"path": to, "tolerance": tolerance, **proof.listed()})
     else:
         _show(proof, to)
-    if tolerance is not None:
-        proof.require(tolerance, str(to))
+    try:
+        proof.require(math.inf if tolerance is None else tolerance, str(to))
+    except ProofFailed as error:
+        show_error(error, as_json=False)
+        raise Exit(error.exit_code) from None
 
 
 def _show(proof: Proof, to: Path) -> None:

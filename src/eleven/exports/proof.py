@@ -71,10 +71,14 @@ class Proof:
             "not_applied": len(self.skipped),
         }
 
-    def to_json(self) -> str:
+    def listed(self) -> dict[str, object]:
         """Totals, every layer and everything skipped."""
         layers = [asdict(layer) | {"error": layer.error} for layer in self.layers]
-        return json.dumps(self.summary() | {"layers": layers, "skipped": dict(self.skipped)}, indent=2)
+        return {**self.summary(), "layers": layers, "skipped": dict(self.skipped)}
+
+    def to_json(self) -> str:
+        """What `listed` gives, as text."""
+        return json.dumps(self.listed(), indent=2)
 
     def require(self, tolerance: float, place: str) -> None:
         """ProofFailed where the total error is above `tolerance`."""
