@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from eleven.exports.metadata import PROOF, common_metadata, summary_text
 from eleven.exports.patching import Stored, copy, patch, size_of
 from eleven.exports.proof import LayerProof, Progress, Proof, ignore
 from eleven.exports.streaming import Stream
-from eleven.files.container import Container
-from eleven.files.dtypes import bytes_of, torch_type
+from eleven.files.container import Container, Entry
+from eleven.files.dtypes import BITS, bytes_of, torch_type
 from eleven.files.growing import GrowingFile, room_for
 from eleven.finetunes.checkpoint import Checkpoint
 from eleven.layers.family import Source
 
 STALE = ("modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash")
 """Metadata that would be wrong in a changed file."""
+LOST = "the checkpoint has no such layer"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Hit:
     module: str
     parameter: str
     source: Source
+    others: Collection[str] = ()
+    """Every parameter of the module that the base has."""
 
 
 Plan = Mapping[str, list[Hit]]
@@ -46,6 +49,15 @@ class Leaf:
     prefix: str = ""
 
 
+@dataclass(frozen=True)
+class Writing:
+    """A file in the making, and the changes that turned up on the way and that the base has no tensor for."""
+
+    file: GrowingFile
+    stream: Stream
+    lost: dict[str, str]
+
+
 def bake_into(
     combination: Combination, base: Checkpoint, to: Path, *, force: bool = False, progress: Progress = ignore
 ) -> Proof:
@@ -53,16 +65,16 @@ def bake_into(
 
     FamilyMismatch where the base is for another family, or has none of the mix's layers.
     """
-    plan, skipped = planned(combination, base)
+    plan, lost = planned(combination, base)
     metadata = {key: value for key, value in base.container.metadata.items() if key not in STALE}
     metadata |= common_metadata(combination, to.stem)
     layers: list[LayerProof] = []
     with rewriting(base.container, to, metadata, force=force) as file:
         with Stream(file) as stream:
-            for proof in rewritten(Leaf(base.container), plan, combination, (file, stream)):
+            for proof in rewritten(Leaf(base.container), plan, combination, Writing(file, stream, lost)):
                 layers.append(proof)
                 progress(proof)
-        proof = Proof(tuple(layers), skipped)
+        proof = Proof(tuple(layers), tuple(lost.items()))
         file.metadata |= {PROOF: summary_text(proof)}
     return proof
 
@@ -75,8 +87,8 @@ def rewriting(container: Container, to: Path, metadata: dict[str, str], *, force
     return file
 
 
-def planned(combination: Combination, base: Checkpoint) -> tuple[Plan, tuple[tuple[str, str], ...]]:
-    """What changes in each stored tensor, and the modules that the base does not have."""
+def planned(combination: Combination, base: Checkpoint) -> tuple[Plan, dict[str, str]]:
+    """What changes in each stored tensor, and the modules that the base does not have, with the reason."""
     if combination.family != base.family:
         named = combination.family.title if combination.family else "an unknown family"
         raise FamilyMismatch(
@@ -84,29 +96,36 @@ def planned(combination: Combination, base: Checkpoint) -> tuple[Plan, tuple[tup
         )
     plan: dict[str, list[Hit]] = {}
     for module in combination.modules:
-        for parameter, name in base.modules.get(module, {}).items():
+        here = base.modules.get(module, {})
+        for parameter, name in here.items():
             source = base.sources[name]
-            plan.setdefault(source.key, []).append(Hit(module, parameter, source))
-    missing = tuple(module for module in combination.modules if module not in base.modules)
+            plan.setdefault(source.key, []).append(Hit(module, parameter, source, here))
     if not plan:
         raise FamilyMismatch(
             f"{base.path.name} has none of the layers that the mix changes.", hint="Is it the right base?"
         )
-    return plan, tuple((module, "the checkpoint has no such layer") for module in missing)
+    return plan, {module: LOST for module in combination.modules if module not in base.modules}
 
 
-def rewritten(
-    leaf: Leaf, plan: Plan, combination: Combination, output: tuple[GrowingFile, Stream]
-) -> Iterator[LayerProof]:
+def rewritten(leaf: Leaf, plan: Plan, combination: Combination, to: Writing) -> Iterator[LayerProof]:
     """Copies the tensors of one file, or writes them with their change, of which it yields the proof."""
-    file, stream = output
-    for key, entry in leaf.container.entries.items():
-        stored = Stored(leaf.container, key, file.reserve(key, entry))
-        delta = change_of(stored, plan.get(leaf.prefix + key, []), combination)
+    for key, entry in aligned(leaf.container.entries):
+        stored = Stored(leaf.container, key, to.file.reserve(key, entry))
+        delta = change_of(stored, plan.get(leaf.prefix + key, []), combination, to.lost)
         if delta is None:
-            copy(stored, stream)
+            copy(stored, to.stream)
         else:
-            yield LayerProof(leaf.prefix + key, norm(delta) ** 2, _patched(stored, delta, stream), "weight")
+            yield LayerProof(leaf.prefix + key, norm(delta) ** 2, _patched(stored, delta, to.stream), "weight")
+
+
+def aligned(entries: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
+    """The tensors in their order; wide types first where they would not be aligned, as torch's own files allow."""
+    end = 0
+    for entry in entries.values():
+        if end % max(1, BITS[entry.dtype] // 8):
+            return sorted(entries.items(), key=lambda item: -BITS[item[1].dtype])
+        end += bytes_of(entry)
+    return list(entries.items())
 
 
 def _patched(stored: Stored, delta: Delta, stream: Stream) -> float:
@@ -115,24 +134,30 @@ def _patched(stored: Stored, delta: Delta, stream: Stream) -> float:
         raise TensorError(f"{stored.key} is stored as {stored.entry.dtype}, which cannot be added to.")
     missed = patch(stored, delta, stream)
     if not missed < float("inf"):
+        if not bool(stored.container.read(stored.key).float().isfinite().all()):
+            told = f"{stored.container.path.name}: {stored.key} holds NaN or infinity."
+            raise TensorError(told, hint="The base is damaged.")
         told = f"{stored.key} overflows {stored.entry.dtype} with the mix added."
         raise TensorError(told, hint="Lower the strengths, or use a float32 base.")
     return missed
 
 
-def change_of(stored: Stored, hits: list[Hit], combination: Combination) -> Delta | None:
+def change_of(stored: Stored, hits: list[Hit], combination: Combination, lost: dict[str, str]) -> Delta | None:
     """The delta of a stored tensor, put together where it holds several layers; None where nothing changes."""
     shape = size_of(stored.entry.shape)
     pieces: list[tuple[tuple[tuple[int, int], ...], Delta]] = []
     for hit in hits:
-        name = f"{hit.module}.{hit.parameter}"
         for layer, delta in combination.change(hit.module):
-            if layer.name == name:
+            parameter = layer.name.rpartition(".")[2]
+            if parameter == hit.parameter:
                 turned = delta.T if hit.source.transposed else delta
                 pieces.append((hit.source.ranges or ((0, shape[0]),), turned))
+            elif parameter not in hit.others:
+                lost[layer.name] = LOST
     if not pieces:
         return None
-    found = pieces[0][1] if len(pieces) == 1 and pieces[0][1].shape == shape else fuse(pieces, shape[0])
+    ranges, alone = pieces[0]
+    found = alone if len(pieces) == 1 and ranges == ((0, shape[0]),) else fuse(pieces, shape[0])
     if found.shape != shape:
         told = f"{stored.key} is {list(stored.entry.shape)}, its change {list(found.shape)}."
         raise TensorError(told, hint="The mix is for another variant of the base.")

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 from eleven.combination import Combination
 from eleven.errors import OutputError
-from eleven.exports.checkpoint import Leaf, Plan, planned, rewriting, rewritten
+from eleven.exports.checkpoint import STALE, Leaf, Plan, Writing, planned, rewriting, rewritten
 from eleven.exports.metadata import RECIPE, common_metadata
 from eleven.exports.proof import LayerProof, Progress, Proof, ignore
 from eleven.exports.streaming import Stream
-from eleven.files.joined import Joined
+from eleven.files.dtypes import bytes_of
+from eleven.files.folder import is_model
+from eleven.files.joined import Joined, Piece
 from eleven.finetunes.checkpoint import Checkpoint
 
 PROOF_FILE, RECIPE_FILE = "eleven_proof.json", "eleven_recipe.json"
+WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5", ".onnx", ".onnx_data", ".pb")
+"""Endings of weights: beside those that are rewritten, others would be the model as it was before."""
+INDEX = ".index.json"
 
 
 def bake_into_folder(
@@ -22,16 +30,23 @@ def bake_into_folder(
 ) -> Proof:
     """Writes the folder with the mix added to its weights, with the recipe and the proof beside them.
 
-    The folder appears whole or not at all. Errors as `bake_into`.
+    The folder appears whole or not at all; OutputError where `force` would replace anything but a model's folder.
+    Errors as `bake_into`.
     """
-    if to.exists() and not force:
-        raise OutputError(f"{to}: exists already.", hint="Choose another name, or use --force.")
-    plan, skipped = planned(combination, base)
+    _refuse(to, force=force)
+    plan, lost = planned(combination, base)
+    leaves = base.container.leaves() if isinstance(base.container, Joined) else []
     made = to.parent / f".{to.name}.part"
     shutil.rmtree(made, ignore_errors=True)
     try:
-        layers = _write(combination, base, plan, made, progress)
-        proof = Proof(tuple(layers), skipped)
+        _refuse_full_disk(to, leaves)
+        shutil.copytree(base.path, made, ignore=lambda folder, names: _left_out(Path(folder), names, base.path, leaves))
+        layers: list[LayerProof] = []
+        with closing(_rewritten(combination, base.path, made, leaves, (plan, lost))) as proofs:
+            for proof in proofs:
+                layers.append(proof)
+                progress(proof)
+        proof = Proof(tuple(layers), tuple(lost.items()))
         (made / PROOF_FILE).write_text(proof.to_json(), encoding="utf-8")
         (made / RECIPE_FILE).write_text(common_metadata(combination, to.name)[RECIPE], encoding="utf-8")
         _put_in_place(made, to)
@@ -42,31 +57,61 @@ def bake_into_folder(
     return proof
 
 
-def _write(combination: Combination, base: Checkpoint, plan: Plan, made: Path, progress: Progress) -> list[LayerProof]:
-    leaves = base.container.leaves() if isinstance(base.container, Joined) else []
-    weights = {leaf.container.path.resolve() for leaf in leaves}
-    root = base.path
+def _refuse(to: Path, *, force: bool) -> None:
+    if to.exists() and not force:
+        raise OutputError(f"{to}: exists already.", hint="Choose another name, or use --force.")
+    if to.exists() and not (to.is_dir() and is_model(to)):
+        raise OutputError(f"{to}: exists and is no model's folder.", hint="Choose another name.")
 
-    def passed_over(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if (Path(folder) / name).resolve() in weights or _is_other_weights(name)}
 
-    shutil.copytree(root, made, ignore=passed_over)
-    layers: list[LayerProof] = []
+def _refuse_full_disk(to: Path, leaves: list[Piece]) -> None:
+    size = sum(bytes_of(entry) for leaf in leaves for entry in leaf.container.entries.values())
+    free = shutil.disk_usage(to.parent).free
+    if free < size:
+        told = f"{to}: needs {size:,} bytes where the disk has {free:,} left."
+        raise OutputError(told, hint="Free some space, or write to another disk.")
+
+
+def _left_out(folder: Path, names: list[str], root: Path, leaves: list[Piece]) -> set[str]:
+    """What is not copied of a folder: weights and their index, where some of its weights are rewritten."""
+    rewritten_here = any(leaf.container.path.parent == folder for leaf in leaves)
+    stale = {name for name in names if name.endswith(WEIGHTS) or name.endswith(INDEX)}
+    return stale if rewritten_here or folder == root else set()
+
+
+def _rewritten(
+    combination: Combination, root: Path, made: Path, leaves: list[Piece], found: tuple[Plan, dict[str, str]]
+) -> Generator[LayerProof]:
+    plan, lost = found
     for leaf in leaves:
-        place = (made / leaf.container.path.relative_to(root)).with_suffix(".safetensors")
+        folder = made / leaf.container.path.parent.relative_to(root)
+        metadata = {key: text for key, text in leaf.container.metadata.items() if key not in STALE}
         with (
-            rewriting(leaf.container, place, dict(leaf.container.metadata), force=False) as file,
+            rewriting(leaf.container, folder / _safe(leaf.container.path.name), metadata, force=False) as file,
             Stream(file) as stream,
         ):
-            for proof in rewritten(Leaf(leaf.container, leaf.prefix), plan, combination, (file, stream)):
-                layers.append(proof)
-                progress(proof)
-    return layers
+            yield from rewritten(Leaf(leaf.container, leaf.prefix), plan, combination, Writing(file, stream, lost))
+    for folder in {leaf.container.path.parent for leaf in leaves}:
+        _write_index(folder, made / folder.relative_to(root), leaves)
 
 
-def _is_other_weights(name: str) -> bool:
-    """Copies in other formats or precisions would keep the old weights beside the new ones."""
-    return Path(name).suffix in (".bin", ".ckpt", ".msgpack", ".onnx") or ".fp16." in name or ".non_ema." in name
+def _write_index(folder: Path, made: Path, leaves: list[Piece]) -> None:
+    """The index of rewritten shards, under the name that belongs to safetensors."""
+    here = {leaf.container.path.name for leaf in leaves if leaf.container.path.parent == folder}
+    for index in sorted(folder.glob(f"*{INDEX}")):
+        listed = json.loads(index.read_text(encoding="utf-8"))
+        if here == set(listed["weight_map"].values()):
+            listed["weight_map"] = {key: _safe(name) for key, name in listed["weight_map"].items()}
+            text = json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+            (made / f"{_safe(index.name.removesuffix(INDEX))}{INDEX}").write_text(text, encoding="utf-8")
+
+
+def _safe(name: str) -> str:
+    """The name of a weights file as safetensors: transformers calls `pytorch_model.bin` then `model.safetensors`."""
+    stem, _, ending = name.rpartition(".")
+    if ending == "safetensors":
+        return name
+    return f"{stem.removeprefix('pytorch_') if stem.startswith('pytorch_model') else stem}.safetensors"
 
 
 def _put_in_place(made: Path, to: Path) -> None:

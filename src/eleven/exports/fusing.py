@@ -67,5 +67,5 @@ def _by_parameter(combination: Combination, module: str) -> list[tuple[str, Aske
 def _put(whole: Tensor, ranges: Ranges, part: Tensor) -> None:
     done = 0
     for start, stop in ranges:
-        whole[start:stop] = part[done : done + stop - start]
+        whole[start:stop] += part[done : done + stop - start]
         done += stop - start

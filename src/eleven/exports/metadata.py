@@ -44,12 +44,13 @@ def adapter_metadata(combination: Combination, title: str, dialect: str, *, priv
 
 
 def common_metadata(combination: Combination, title: str) -> dict[str, str]:
-    """Title, what it was merged from, how to call the concept, and the recipe."""
+    """Title, what it was merged from, how to call the concept, and the recipe with its parts in that order."""
+    sorted_mix = combination.mix.model_copy(update={"parts": tuple(part for part, _ in combination.parts)})
     found = {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.title": title,
         "modelspec.merged_from": ", ".join(finetune.path.stem for _, finetune in combination.parts),
-        RECIPE: json.dumps(combination.mix.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":")),
+        RECIPE: json.dumps(sorted_mix.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":")),
     }
     phrases = _phrases(combination)
     licences = _all(combination, "modelspec.license")

@@ -1,8 +1,8 @@
-"""Adding a delta to one stored tensor: blocks of rows that fit the processor's cache, float32 sums, one rounding."""
+"""Adding a delta to one stored tensor: blocks that fit the processor's cache, float32 sums or wider, one rounding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -17,8 +17,9 @@ from eleven.tensors import Float, Tensor
 BLOCK = 1 << 18
 """Elements of a block: a mebibyte of float32."""
 
-Add = Callable[[Tensor, int, int], object]
-"""Adds these rows of the delta to a block."""
+Span = tuple[slice, slice]
+Add = Callable[[Tensor, Span], object]
+"""Adds these rows and columns of the delta to a block."""
 
 
 @dataclass(frozen=True)
@@ -45,38 +46,51 @@ def copy(stored: Stored, stream: Stream) -> None:
 
 
 def patch(stored: Stored, delta: Delta, stream: Stream) -> float:
-    """Writes stored + delta in the stored type, and returns the squared norm of what rounding lost."""
+    """Writes stored + delta in the stored type, and returns the squared norm of what rounding lost.
+
+    A type as wide as the sums would hide its own rounding, so that one is summed in float64.
+    """
     dtype = torch_type(stored.entry.dtype) or torch.float32
-    rows, columns = delta.shape
-    step = min(rows, max(1, min(BLOCK, BUFFER // dtype.itemsize) // columns))
-    exact, again, raw = torch.empty(step, columns), torch.empty(step, columns), torch.empty(step, columns, dtype=dtype)
-    width, add, missed = columns * dtype.itemsize, adding(delta), 0.0
-    for start in range(0, rows, step):
-        count = min(step, rows - start)
-        block, back, old = exact[:count], again[:count], raw[:count]
-        stored.container.read_into(stored.key, old.view(torch.uint8).numpy().reshape(-1).data, start * width)
-        add(block.copy_(old), start, start + count)
+    wide = torch.float64 if dtype.itemsize > 2 else torch.float32
+    size = dtype.itemsize
+    most = min(BLOCK, BUFFER // size, prod(delta.shape))
+    exact, again, raw = torch.empty(most, dtype=wide), torch.empty(most, dtype=wide), torch.empty(most, dtype=dtype)
+    add, missed, start = adding(delta, wide), 0.0, 0
+    for count, shape, span in spans(delta.shape, most):
+        block, old = exact[:count], raw[:count]
+        stored.container.read_into(stored.key, old.view(torch.uint8).numpy().data, start)
+        add(block.copy_(old).view(shape), span)
         buffer = stream.lend()
-        new = buffer[: count * width].view(dtype).view(count, columns).copy_(block)
-        missed += squared(back.copy_(new).sub_(block))
-        stream.send(stored.position + start * width, buffer, count * width)
+        new = buffer[: count * size].view(dtype).copy_(block)
+        missed += squared(again[:count].copy_(new).sub_(block))
+        stream.send(stored.position + start, buffer, count * size)
+        start += count * size
     return missed
 
 
-def adding(delta: Delta) -> Add:
-    """How rows of the delta are added: as a product of factors, or from the matrix where it has none."""
+def spans(shape: tuple[int, int], most: int) -> Iterator[tuple[int, tuple[int, int], Span]]:
+    """A matrix as pieces of whole rows, or of parts of one row where it is too long: size, shape, and place."""
+    rows, columns = shape
+    step, width = max(1, most // columns), min(columns, most)
+    for row in range(0, rows, step):
+        for column in range(0, columns, width):
+            piece = min(step, rows - row), min(width, columns - column)
+            yield piece[0] * piece[1], piece, (slice(row, row + piece[0]), slice(column, column + piece[1]))
+
+
+def adding(delta: Delta, wide: torch.dtype) -> Add:
+    """How a piece of the delta is added: as a product of factors, or from the matrix where it has none."""
     both = (delta.up, delta.down) if isinstance(delta, LowRank) else delta.factors()
     if both is not None:
-        up, down = both
-        return lambda block, start, stop: block.addmm_(up[start:stop], down)
+        up, down = (factor.to(wide) for factor in both)
+        return lambda block, at: block.addmm_(up[at[0]], down[:, at[1]])
     matrix = delta.dense()
-    return lambda block, start, stop: block.add_(matrix[start:stop])
+    return lambda block, at: block.add_(matrix[at])
 
 
-def squared(block: Float[Tensor, "rows columns"]) -> float:
-    """The squared Frobenius norm; infinite where a number overflowed."""
-    flat = block.view(-1)
-    return float(torch.dot(flat, flat))
+def squared(block: Float[Tensor, " n"]) -> float:
+    """The squared norm; infinite or NaN where a number overflowed."""
+    return float(torch.dot(block, block))
 
 
 def size_of(shape: tuple[int, ...]) -> tuple[int, int]:

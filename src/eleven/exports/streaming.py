@@ -48,7 +48,7 @@ class Stream:
             try:
                 if not self._failed:
                     self._write(position, filled.numpy(), back)
-            except (OSError, OutputError) as error:
+            except BaseException as error:  # noqa: BLE001 - raised again in the other thread, which waits for buffers
                 self._failed.append(error)
             finally:
                 self._free.put(buffer)
