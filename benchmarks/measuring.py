@@ -35,7 +35,7 @@ class Spent:
 
 def measure(command: Sequence[str], *, cores: int) -> tuple[Spent, str]:
     """What one run took, and what it printed on stdout. RunFailed with the last lines of stderr."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = dict(os.environ)
     if cores == 1:
         environment |= dict.fromkeys(THREADS, "1")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, pinned(cores):

@@ -44,7 +44,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Nought where every chosen job ran; bars that are not reached are shown, and are no failure."""
     options = parse(argv)
-    store, failed = options.work / f"results-{options.shapes}.json", 0
+    quick = "-quick" if options.quick else ""
+    store, failed = options.work / f"results-{options.shapes}{quick}.json", 0
     for job in JOBS:
         if options.only and job.name not in options.only:
             continue

@@ -144,7 +144,7 @@ def test_one_command_measures_both_and_writes_the_page(inputs, tmp_path):
     command = [sys.executable, "-m", "benchmarks", *options, "--only", "sd15-lora32"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (first,) = json.loads((inputs.folder / "results-tiny.json").read_text())
+    (first,) = json.loads((inputs.folder / "results-tiny-quick.json").read_text())
     assert first["error"]["error"] == pytest.approx(first["error"]["best"], rel=1e-3)
     assert page.read_text().startswith(f"before\n{BEGIN}\n")
     assert page.read_text().endswith(f"|\n{END}\nafter\n")
