@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, final
@@ -46,8 +47,9 @@ class Adapter:
     words: tuple[Word, ...]
     unread: tuple[str, ...]
     base: Checkpoint | None = None
-    modules: dict[str, list[tuple[str, Place]]] = field(default_factory=dict[str, list[tuple[str, Place]]])
-    _last: dict[str, Change] = field(default_factory=dict[str, Change], repr=False)
+    opened: ExitStack = field(default_factory=ExitStack, repr=False)
+    modules: dict[str, list[tuple[str, Place]]] = field(default_factory=dict[str, list[tuple[str, Place]]], init=False)
+    _last: dict[str, Change] = field(default_factory=dict[str, Change], init=False, repr=False)
 
     def __post_init__(self) -> None:
         for prefix, places in self.recognition.places.items():
@@ -90,8 +92,9 @@ class Adapter:
             yield from self.change(module)
 
     def close(self) -> None:
-        """Lets the file go."""
+        """Lets the file go, and a base that was opened for it."""
         self.container.close()
+        self.opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, final
@@ -27,7 +28,8 @@ class Difference:
     tuned: Checkpoint
     base: Checkpoint | None = None
     words: tuple[Word, ...] = ()
-    modules: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    opened: ExitStack = field(default_factory=ExitStack, repr=False)
+    modules: dict[str, list[str]] = field(default_factory=dict[str, list[str]], init=False)
 
     def __post_init__(self) -> None:
         for name in self.tuned.sources:
@@ -76,8 +78,9 @@ class Difference:
             yield from self.change(module)
 
     def close(self) -> None:
-        """Lets the tuned model's file go."""
+        """Lets the tuned model's file go, and a base that was opened for it."""
         self.tuned.close()
+        self.opened.close()
 
     def __enter__(self) -> Self:
         return self

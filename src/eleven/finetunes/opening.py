@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,20 +36,17 @@ class Kind(NamedTuple):
 
 
 def open_finetune(path: str | Path, base: str | Path | Checkpoint | None = None) -> FineTune:
-    """The fine-tune in a file or folder, bound to `base` where one is given.
+    """The fine-tune in a file or folder, bound to `base` where one is given; one given by its path is closed with it.
 
     FileError where the file cannot be read, or holds nothing that any technique or dialect explains.
     """
-    weights = open_checkpoint(base) if isinstance(base, str | Path) else base
-    container = open_container(path)
-    try:
-        return _sorted(container, weights)
-    except BaseException:
-        container.close()
-        raise
+    with ExitStack() as guard:
+        weights = guard.enter_context(open_checkpoint(base)) if isinstance(base, str | Path) else base
+        found = _sorted(guard.enter_context(open_container(path)), weights)
+        return replace(found, opened=guard.pop_all())
 
 
-def _sorted(container: Container, base: Checkpoint | None) -> FineTune:
+def _sorted(container: Container, base: Checkpoint | None) -> Adapter | Difference:
     shapes = {key: entry.shape for key, entry in container.entries.items()}
     dtypes = {key: entry.dtype for key, entry in container.entries.items()}
     found = find_words(shapes, container.metadata, name=container.path.stem, dtypes=dtypes)
