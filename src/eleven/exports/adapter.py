@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+import torch
+
 from eleven import techniques
 from eleven.algebra import norm, squares
 from eleven.combination import Combination
-from eleven.errors import BaseNeeded, TensorError
-from eleven.exports.forms import DTYPES, Form, concrete, spelled, stored, unspelled
+from eleven.delta import Delta, Dense
+from eleven.errors import BaseNeeded, TensorError, UsageError
+from eleven.exports.forms import DTYPES, Form, concrete, kept, rounded, spelled, stored, unspelled
 from eleven.exports.fusing import Asked, asked
 from eleven.exports.metadata import adapter_metadata, proof_metadata
 from eleven.exports.proof import LayerProof, Progress, Proof, ignore
@@ -19,6 +22,7 @@ from eleven.exports.spelling import file_modules
 from eleven.exports.words import bundled_words
 from eleven.files.growing import GrowingFile, room_for
 from eleven.layers.layer import Place
+from eleven.techniques import lokr
 from eleven.techniques.exact import is_finite
 from eleven.tensors import Tensor
 
@@ -42,10 +46,13 @@ def bake_adapter(
     layers: list[LayerProof] = []
     with GrowingFile(to, room=room, size=_size(combination, form), force=force) as file:
         for prefix, places in modules.items():
-            layers += _module(file, prefix, asked(combination, places), form)
-            progress(layers[-1])
+            for proof in _module(file, prefix, _asked(combination, places), form):
+                layers.append(proof)
+                progress(proof)
         for key, tensor in words.items():
             file.append(key, tensor)
+        if not file.entries and not layers:
+            raise UsageError("the mix changes nothing.", hint="Is every strength 0, or every file without a change?")
         missing = [layer.layer for layer in layers if layer.form == NOTHING and layer.missed]
         skipped = [*((name, f"{form.dialect} has no place for it") for name in missing), *_nameless(unnamed, form)]
         proof = Proof(tuple(layers), tuple(skipped))
@@ -58,35 +65,60 @@ NOTHING = "nothing"
 
 def _module(file: GrowingFile, prefix: str, change: Mapping[str, Asked], form: Form) -> list[LayerProof]:
     """Appends one module's tensors, reads them back, and measures what they decode to against what was asked."""
-    proofs: list[LayerProof] = []
+    known: dict[str, Asked] = {}
+    tensors: dict[str, Tensor] = {}
     for parameter, one in change.items():
-        known = replace(one, delta=concrete(one.delta, exact=form.target is None))
-        name = f"{prefix}.{parameter}"
-        found = stored(known, name, parameter, form)
-        tensors = _rounded(found.tensors, name, form)
-        for suffix, tensor in tensors.items():
-            file.append(f"{prefix}.{suffix}", tensor)
-        back = unspelled({suffix: file.read(f"{prefix}.{suffix}") for suffix in tensors}, form)
-        proofs.append(_proof(name, replace(known, whole=found.whole), back, parameter))
-    return proofs
+        thin = replace(one, delta=concrete(one.delta, exact=form.target is None))
+        found = stored(thin, f"{prefix}.{parameter}", parameter, form, of_norm=_is_norm(change))
+        known[parameter] = replace(thin, whole=found.whole)
+        tensors |= found.tensors
+    names = spelled(_rounded(tensors, prefix, form), form)
+    for suffix, tensor in names.items():
+        file.append(f"{prefix}.{suffix}", tensor)
+    back = unspelled({suffix: file.read(f"{prefix}.{suffix}") for suffix in names}, form)
+    decoded = techniques.decode(back, NoBase()) if back else {}
+    proofs = [_proof(f"{prefix}.{name}", one, decoded.get(name), _label(back, name)) for name, one in known.items()]
+    return [proof for proof in proofs if proof.asked > 0 or proof.missed > 0]
 
 
-def _proof(name: str, one: Asked, back: Tensors, parameter: str) -> LayerProof:
-    if not back:
+def _asked(combination: Combination, places: tuple[Place, ...]) -> dict[str, Asked]:
+    """The change of one module; of a norm both parameters, since A1111 refuses a file that has one of them alone."""
+    change = asked(combination, places)
+    layers = combination.family.layers() if combination.family else {}
+    names = {parameter: layers.get(f"{places[0].module}.{parameter}") for parameter in ("weight", "bias")}
+    weight = names["weight"]
+    if not change or weight is None or len(weight.shape) != 1:
+        return change
+    none = Dense(torch.zeros(weight.matrix))
+    partners = {name: Asked(weight.shape, none) for name, at in names.items() if at is not None}
+    return partners | change
+
+
+def _is_norm(change: Mapping[str, Asked]) -> bool:
+    return "weight" in change and len(change["weight"].shape) == 1
+
+
+def _proof(name: str, one: Asked, found: Delta | None, label: str) -> LayerProof:
+    if found is None:
         whole = norm(one.delta) ** 2
         return LayerProof(name, whole, whole, NOTHING)
-    found = techniques.decode(back, NoBase())[parameter]
-    rank = next((len(tensor) for suffix, tensor in back.items() if suffix == "lora_down.weight"), None)
-    return LayerProof(name, *squares(one.delta, found, one.whole), f"rank {rank}" if rank else "full")
+    return LayerProof(name, *squares(one.delta, found, one.whole), label)
 
 
-def _rounded(tensors: Tensors, name: str, form: Form) -> dict[str, Tensor]:
-    out = {suffix: tensor.to(DTYPES[form.dtype]) for suffix, tensor in tensors.items()}
+def _label(back: Tensors, parameter: str) -> str:
+    """How a parameter is stored, in words."""
+    if parameter == "weight" and "lora_down.weight" in back:
+        return f"rank {len(back['lora_down.weight'])}"
+    return "kronecker" if parameter == "weight" and back.keys() & lokr.SUFFIXES - {"alpha"} else "full"
+
+
+def _rounded(tensors: Tensors, prefix: str, form: Form) -> dict[str, Tensor]:
+    out = rounded(kept(tensors, form), DTYPES[form.dtype])
     for suffix, tensor in out.items():
         if not is_finite(tensor):
-            told = f"{name}: {suffix} is too large for {form.dtype}."
-            raise TensorError(told, hint="Use --dtype fp32.")
-    return spelled(out, form)
+            hint = "Use --dtype bf16 or fp32." if form.dtype == "fp16" else "Are the strengths right?"
+            raise TensorError(f"{prefix}: {suffix} is too large for {form.dtype}.", hint=hint)
+    return out
 
 
 class NoBase:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import prod
 
 import torch
 
@@ -59,14 +60,15 @@ class Stored:
     whole: float | None = None
 
 
-def stored(one: Asked, name: str, parameter: str, form: Form) -> Stored:
+def stored(one: Asked, name: str, parameter: str, form: Form, *, of_norm: bool = False) -> Stored:
     """The change in this form."""
     known = suffixes_of(form.dialect)
     if parameter != "weight" or len(one.shape) < 2:
-        suffix = next((suffix for suffix in vector_suffixes(parameter, one.shape) if suffix in known), None)
+        wanted = vector_suffixes(parameter, one.shape, of_norm=of_norm)
+        suffix = next((suffix for suffix in wanted if suffix in known), None)
         return Stored({suffix: one.delta.dense().reshape(one.shape)} if suffix else {})
     if form.technique == "lokr":
-        found = as_kronecker(one.delta, form.target, _generator(name))
+        found = as_kronecker(one, form.target, _generator(name))
     elif form.target is not None:
         found = as_compressed(one.delta, form.target, _generator(name))
     else:
@@ -76,11 +78,13 @@ def stored(one: Asked, name: str, parameter: str, form: Form) -> Stored:
     )
 
 
-def vector_suffixes(parameter: str, shape: Shape) -> tuple[str, ...]:
+def vector_suffixes(parameter: str, shape: Shape, *, of_norm: bool) -> tuple[str, ...]:
     """Where a vector may be kept: a weight of one dimension is a norm's."""
     if parameter == "weight":
-        return ("w_norm",)
-    return ("diff_b", "lora_up.bias") if parameter == "bias" and len(shape) == 1 else ()
+        return ("w_norm",) if len(shape) == 1 else ()
+    if parameter != "bias" or len(shape) != 1:
+        return ()
+    return ("b_norm",) if of_norm else ("diff_b", "lora_up.bias")
 
 
 def as_compressed(delta: Delta, target: Target, generator: torch.Generator) -> Stored:
@@ -100,19 +104,34 @@ def _lora(delta: LowRank) -> dict[str, Tensor]:
     return lora.encode({"weight": delta}) if delta.up.shape[1] else {}
 
 
-def as_kronecker(delta: Delta, target: Target | None, generator: torch.Generator) -> Stored:
+def as_kronecker(one: Asked, target: Target | None, generator: torch.Generator) -> Stored:
     """A LoKr whose larger factor is compressed to the target's rank where that is smaller."""
-    first, second = nearest_kronecker(delta.dense())
+    first, second = nearest_kronecker(one.delta.dense(), kernel=prod(one.shape[2:]))
     if target is None or target.rank * sum(second.shape) >= second.matrix.numel():
         return Stored(lokr.encode({"weight": lokr.Kronecker(first, second)}))
     smaller = compress(second, target, generator).delta
     return Stored(lokr.encode({"weight": lokr.Kronecker(first, smaller)}))
 
 
+def kept(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:
+    """Those that the dialect keeps: an alpha equal to the rank not everywhere, a factor's bias only beside a factor."""
+    lone = {"lora_up.bias"} if "lora_up.weight" not in tensors else set[str]()
+    return {suffix: one for suffix, one in tensors.items() if suffix in suffixes_of(form.dialect).keys() - lone}
+
+
+def rounded(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """The tensors in a type; where an alpha is rounded, a factor makes up for it."""
+    out = {suffix: tensor.to(dtype) for suffix, tensor in tensors.items()}
+    factor = next((suffix for suffix in ("lora_up.weight", "lokr_w1") if suffix in out and "alpha" in out), None)
+    if factor and not bool(out["alpha"] == tensors["alpha"]):
+        out[factor] = (tensors[factor] * (tensors["alpha"] / out["alpha"].float())).to(dtype)
+    return out
+
+
 def spelled(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:
-    """The tensors under the dialect's names; an alpha equal to the rank is left out where the dialect has none."""
+    """The tensors under the dialect's names."""
     known = suffixes_of(form.dialect)
-    return {known[suffix]: tensor for suffix, tensor in tensors.items() if suffix in known}
+    return {known[suffix]: tensor for suffix, tensor in tensors.items()}
 
 
 def unspelled(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:

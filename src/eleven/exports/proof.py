@@ -13,7 +13,7 @@ from eleven.errors import ProofFailed
 class LayerProof:
     """One layer: the squared norm of what was asked, the squared distance of what the file holds, and how it is stored.
 
-    `form` is `rank N`, `full`, or `weight` (added into a checkpoint).
+    `form` is `rank N`, `kronecker`, `full`, `nothing`, or `weight` (added into a checkpoint).
     """
 
     layer: str
