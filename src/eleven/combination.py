@@ -49,7 +49,8 @@ class Combination:
         for part, finetune in self.parts:
             for layer, delta in finetune.change(module) if _wanted(part, finetune, module) else ():
                 strength = part.strength_at(layer.component, layer.block)
-                found.setdefault(layer.name, (layer, []))[1].append((strength, delta))
+                known, terms = found.get(layer.name, (layer, []))
+                found[layer.name] = (max(known, layer, key=_dimensions), [*terms, (strength, delta)])
         combined: Change = []
         for layer, terms in found.values():
             strengths, deltas = zip(*terms, strict=True)
@@ -134,6 +135,11 @@ def _wanted(part: Part, finetune: FineTune, module: str) -> bool:
         return part.strength_at(module.partition(".")[0], "") != 0
     layer = finetune.family.modules().get(module)
     return layer is None or part.strength_at(layer.component, layer.block) != 0
+
+
+def _dimensions(layer: Layer) -> int:
+    """In an unknown family not every technique tells a convolution's kernel."""
+    return len(layer.shape)
 
 
 def _generator(seed: int, layer: Layer) -> torch.Generator:
