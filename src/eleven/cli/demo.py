@@ -30,12 +30,12 @@ def demo(to: Target = Path("demo"), as_json: Json = False) -> None:
     if as_json:
         show_json({"files": reports, "layers": layers, "worst": worst})
     else:
-        show_table(COLUMNS, (row(to, told) for told in reports), title=f"three fine-tunes in {to}")
-        show("")
+        show(f"three fine-tunes in {to}")
+        show_table(COLUMNS, (row(to, told) for told in reports))
+        show(f"\ntheir mix at {STRENGTH} each")
         rows = [(one.layer.partition("blocks.0.")[2], f"{one.norm:.4g}", f"{one.error:.1e}") for one in layers]
-        show_table(("layer", "norm", "relative error"), rows, title=f"their mix at {STRENGTH} each")
-        show("")
-        show(f"Largest difference from the dense sum in float64: {worst:.1e} of the change.")
+        show_table(("layer", "norm", "relative error"), rows)
+        show(f"\nLargest difference from the dense sum in float64: {worst:.1e} of the change.")
     note("Finding the best strengths (`eleven tune`) comes later; this shows reading and exact mixing.")
     if worst > TOLERANCE:
         raise typer.Exit(1)

@@ -74,7 +74,8 @@ def show_file(found: Sequence[Report]) -> None:
 def show_folder(folder: Path, found: Sequence[Report]) -> None:
     """One row a file, then the reasons why others cannot be read."""
     rows = [row(folder, told) for told in found]
-    show_table(COLUMNS, rows, title=str(folder))
+    show(str(folder))
+    show_table(COLUMNS, rows)
     for told in found:
         if isinstance(told, Unreadable):
             show(f"unreadable: {told.error.cause}")

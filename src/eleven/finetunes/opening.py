@@ -83,7 +83,10 @@ def _measured(container: Container, modules: Mapping[str, Keys]) -> tuple[Conten
         known = {suffix: key for suffix, key in tensors.items() if suffix not in kind.left}
         contents.keys[prefix], contents.measures[prefix] = known, kind.measure
         contents.techniques[prefix] = kind.techniques
-        contents.markers[prefix] = _markers(configs, prefix, kind.measure.rank, known)
+        try:
+            contents.markers[prefix] = _markers(configs, prefix, kind.measure.rank, known)
+        except FileError as error:
+            raise error.at(container.path) from None
     return contents, tuple(unread)
 
 

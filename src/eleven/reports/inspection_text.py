@@ -43,7 +43,7 @@ def lines(told: Inspection, *, width: int = 80) -> Iterator[str]:
     for fault in told.warnings:
         yield from wrapped("  ! ", f"{fault.text}.", width)
     if told.unread_keys:
-        yield f"  {len(told.unread_keys)} keys were not understood:"
+        yield f"  not understood ({len(told.unread_keys)}):"
         yield from (f"    {key[:200]}" for key in told.unread_keys[:MOST])
         if len(told.unread_keys) > MOST:
             yield f"    and {len(told.unread_keys) - MOST} more (all with --json)"
