@@ -88,7 +88,9 @@ def _squares_alike(left: Factors, right: Factors) -> tuple[float, float]:
     if down.equal(other_down):
         return whole, float(((moved.T @ moved).double() * downs).sum())
     both = torch.cat([moved, other_up], dim=1), torch.cat([down, down - other_down])
-    return whole, _inner_of_factors(both, both)
+    apart = _inner_of_factors(both, both)
+    terms = _inner_of_factors((moved, down), (moved, down)) + _inner_of_factors(*[(other_up, down - other_down)] * 2)
+    return whole, apart if apart > SAFE * terms else float((moved @ down + other_up @ both[1][len(down) :]).norm()) ** 2
 
 
 def _thin(delta: Delta) -> Factors | None:
