@@ -86,7 +86,7 @@ def _squares_alike(left: Factors, right: Factors) -> tuple[float, float]:
     downs = (down @ down.T).double()
     whole, moved = float(((up.T @ up).double() * downs).sum()), up - other_up
     if down.equal(other_down):
-        return whole, float(((moved.T @ moved).double() * downs).sum())
+        return whole, max(float(((moved.T @ moved).double() * downs).sum()), 0.0)
     both = torch.cat([moved, other_up], dim=1), torch.cat([down, down - other_down])
     apart = _inner_of_factors(both, both)
     terms = _inner_of_factors((moved, down), (moved, down)) + _inner_of_factors(*[(other_up, down - other_down)] * 2)
