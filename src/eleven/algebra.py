@@ -11,6 +11,8 @@ from eleven.tensors import Float, Tensor
 
 Factors = tuple[Tensor, Tensor]
 
+ROWS = 64
+"""Rows that are summed at once where a whole matrix is."""
 SAFE = 1e-4
 """A squared distance from inner products is good to about 1e-6 of the squared norm, so to 1 % here."""
 
@@ -33,7 +35,8 @@ def inner(first: Delta, second: Delta) -> float:
         return sum(strength * inner(delta, second) for strength, delta in first.terms)
     if isinstance(second, Sum):
         return inner(second, first)
-    return float((first.dense().double() * second.dense()).sum())
+    matrix = first.dense()
+    return _inner_of_matrices(matrix, matrix if second is first else second.dense())
 
 
 def gram(deltas: Sequence[Delta]) -> Float[Tensor, "n n"]:
@@ -95,6 +98,25 @@ def _squares_alike(left: Factors, right: Factors) -> tuple[float, float]:
 
 def _thin(delta: Delta) -> Factors | None:
     return (delta.up, delta.down) if isinstance(delta, LowRank) else delta.factors()
+
+
+def gathered(delta: Delta) -> Delta:
+    """The same delta with its factors worked out once; those terms of a sum that have factors become one."""
+    both = delta.factors()
+    if both is not None:
+        return LowRank(*both)
+    if not isinstance(delta, Sum):
+        return delta
+    thin = Sum(tuple(term for term in delta.terms if term[1].factors() is not None) or delta.terms)
+    rest = tuple(term for term in delta.terms if term[1].factors() is None)
+    both = thin.factors()
+    return delta if both is None else Sum(((1.0, LowRank(*both)), *rest))
+
+
+def _inner_of_matrices(first: Float[Tensor, "out in"], second: Float[Tensor, "out in"]) -> float:
+    """Row blocks in the matrices' type, their sum in float64."""
+    pairs = zip(first.split(ROWS), second.split(ROWS), strict=True)
+    return sum(float(torch.dot(one.reshape(-1), other.reshape(-1))) for one, other in pairs)
 
 
 def _inner_of_factors(left: Factors, right: Factors) -> float:

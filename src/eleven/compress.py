@@ -8,15 +8,15 @@ import torch
 
 from eleven.algebra import norm
 from eleven.delta import Delta, LowRank
+from eleven.sketch import OVERSAMPLING, Sketch, sketch
 from eleven.tensors import Float, Tensor
 
-OVERSAMPLING = 8
-MOST_BLOCKS = 8
 SMALL = 4
 FIRST_RANK = 64
-TOLERANCE = 1e-3
 COARSE, FINE = 1e-3, 1e-5
 """Below these shares of the largest, what a Gram matrix in float32 or float64 says of the smallest is rounding."""
+LOPSIDED = 10.0
+"""Doublings between the sizes of both factors."""
 
 Roots = tuple[Tensor, Tensor]
 
@@ -41,7 +41,7 @@ class Compressed:
 def compress(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
     """The nearest delta of the target's rank, its factors balanced (Eckart and Young 1936).
 
-    Exact from factors and on small matrices; otherwise from a block Krylov sketch, drawn from `generator`.
+    Exact from factors and on small matrices; otherwise from a sketch, drawn from `generator`.
     """
     both = delta.factors()
     if both is not None:
@@ -58,15 +58,19 @@ def thin_form(matrix: Float[Tensor, "out in"]) -> tuple[Float[Tensor, "out r"], 
 
 
 def balanced(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"]) -> LowRank:
-    """The same product with up's columns and down's rows of like size and zeros left out; by powers of two, so exactly.
+    """The same product without zero directions, and with up's columns and down's rows of like size where they are not.
 
-    Small deltas would otherwise lose digits to half precision's subnormal numbers.
+    Small factors would lose digits to half precision's subnormal numbers. Powers of two keep every bit; factors less
+    than LOPSIDED apart stay as they are, so that what was in half precision goes back into it unchanged.
     """
     heights, widths = up.square().sum(0).sqrt(), down.norm(dim=1)
     there = (heights > 0) & (widths > 0)
     if not bool(there.all()):
         up, down, heights, widths = up[:, there], down[there], heights[there], widths[there]
-    scale = torch.exp2(((widths / heights).log2() / 2).round())
+    apart = (widths / heights).log2()
+    if not bool((apart.abs() > LOPSIDED).any()):
+        return LowRank(up, down)
+    scale = torch.exp2(torch.where(apart.abs() > LOPSIDED, apart / 2, 0).round())
     return LowRank(up * scale, down / scale[:, None])
 
 
@@ -99,63 +103,32 @@ def _optimum(
 
 
 def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
-    """Block Krylov: Musco and Musco 2015, arXiv 1504.05477, algorithm 2, with the products ΔᵀQ kept as they arise.
-
-    Blocks are added until one more changes the squared error by less than TOLERANCE, and wider ones drawn where the
-    energy asked for needs a higher rank.
-    """
+    """From sketches, ever wider ones where the energy asked for needs a higher rank; small matrices from themselves."""
     whole = norm(delta) ** 2
     rank = min(target.rank, FIRST_RANK) if target.energy < 1 else target.rank
     while min(delta.shape) > SMALL * (rank + OVERSAMPLING):
-        basis, products = _krylov(delta, rank, whole, generator)
-        share = target.energy * whole / max(_energy(products), torch.finfo(torch.float64).tiny)
-        best = _from_factors(basis, products.T, Target(rank, share))
-        kept = best.kept * best.whole / whole if whole > 0 else 1.0
-        if rank >= target.rank or kept >= target.energy:
-            return Compressed(best.delta, whole, min(kept, 1.0))
+        best = _from_sketch(sketch(delta, rank, whole, generator), Target(rank, target.energy), whole)
+        if rank >= target.rank or best.kept >= target.energy:
+            return best
         rank = min(2 * rank, target.rank)
     return _from_factors(*thin_form(delta.dense()), target)
 
 
-def _krylov(
-    delta: Delta, rank: int, whole: float, generator: torch.Generator
-) -> tuple[Float[Tensor, "out k"], Float[Tensor, "in k"]]:
-    """An orthonormal basis Q of the Krylov space and ΔᵀQ, grown until the leading `rank` values have settled."""
-    start = torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
-    transposed = delta.T
-    basis, products, kept = list[Tensor](), list[Tensor](), 0.0
-    block = delta @ start
-    while True:
-        basis.append(_orthonormal(block, basis))
-        products.append(transposed @ basis[-1])
-        before, kept = kept, _leading(products, rank)
-        settled = len(basis) > 1 and kept - before <= TOLERANCE * max(whole - kept, 1e-12 * whole)
-        if settled or len(basis) == MOST_BLOCKS:
-            return torch.cat(basis, dim=1), torch.cat(products, dim=1)
-        block = delta @ products[-1]
-
-
-def _leading(products: list[Float[Tensor, "in k"]], rank: int) -> float:
-    gram = _gram(torch.cat(products, dim=1).T, torch.float64)
-    return float(torch.linalg.eigvalsh(gram)[-rank:].sum())
-
-
-def _orthonormal(block: Float[Tensor, "out k"], earlier: list[Tensor]) -> Float[Tensor, "out k"]:
-    for _ in range(2):
-        for other in earlier:
-            block = block - other @ (other.T @ block)
-        block = torch.linalg.qr(block).Q
-    return block
+def _from_sketch(found: Sketch, target: Target, whole: float) -> Compressed:
+    """With QᵀΔΔᵀQ = XS²Xᵀ the best in the basis is Q·X√S times (√S)⁻¹XᵀQᵀΔ."""
+    squares, vectors = torch.linalg.eigh(found.gram)
+    squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
+    rank = _rank(squares, whole, target)
+    roots, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
+    up = found.basis @ (vectors * roots).to(found.basis.dtype)
+    down = (vectors / roots).T.to(found.basis.dtype) @ found.products.T
+    return Compressed(LowRank(up, down), whole, min(_share(squares, rank, whole), 1.0))
 
 
 def _gram(wide: Float[Tensor, "r n"], precision: torch.dtype) -> Float[Tensor, "r r"]:
     """The rows' inner products, summed in this precision, as float64."""
     summed = wide.to(precision)
     return (summed @ summed.T).double()
-
-
-def _energy(products: Float[Tensor, "in k"]) -> float:
-    return float(products.double().square().sum())
 
 
 def _root(gram: Float[Tensor, "r r"], *, floor: float) -> Roots | None:

@@ -71,7 +71,7 @@ def identified(part: Part, path: Path) -> Part:
 
 
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
-    """OutputError where the file or folder to write is, holds or lies in one to read, even if overwriting is allowed."""
+    """OutputError where what is to be written is, holds or lies in an input, even if overwriting is allowed."""
     for place in inputs:
         if to.exists() and place.exists() and (to.samefile(place) or _holds(to, place) or _holds(place, to)):
             raise OutputError(f"{to} is one of the inputs.", hint="Choose another name.")

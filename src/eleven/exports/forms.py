@@ -9,6 +9,7 @@ from math import prod
 
 import torch
 
+from eleven.algebra import gathered
 from eleven.compress import Target, balanced, compress, thin_form
 from eleven.delta import Delta, LowRank
 from eleven.errors import UsageError
@@ -45,8 +46,8 @@ class Form:
 
 def concrete(delta: Delta, *, exact: bool) -> Delta:
     """The delta with its factors worked out once, balanced if they are to be kept, or itself where it has none."""
-    both = delta.factors()
-    return delta if both is None else balanced(*both) if exact else LowRank(*both)
+    found = gathered(delta)
+    return balanced(found.up, found.down) if exact and isinstance(found, LowRank) else found
 
 
 @dataclass(frozen=True)

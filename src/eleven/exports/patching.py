@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import torch
@@ -38,11 +39,7 @@ class Stored:
 
 def copy(stored: Stored, stream: Stream) -> None:
     """Copies the tensor bit for bit."""
-    size = bytes_of(stored.entry)
-    for start in range(0, size, BUFFER):
-        buffer = stream.lend()
-        count = stored.container.read_into(stored.key, buffer.numpy().data[: size - start], start)
-        stream.send(stored.position + start, buffer, count)
+    stream.copy(stored.position, bytes_of(stored.entry), partial(stored.container.read_into, stored.key))
 
 
 def patch(stored: Stored, delta: Delta, stream: Stream) -> float:
@@ -55,11 +52,12 @@ def patch(stored: Stored, delta: Delta, stream: Stream) -> float:
     size = dtype.itemsize
     most = min(BLOCK, BUFFER // size, prod(delta.shape))
     exact, again, raw = torch.empty(most, dtype=wide), torch.empty(most, dtype=wide), torch.empty(most, dtype=dtype)
-    add, missed, start = adding(delta, wide), 0.0, 0
+    bytes_of_raw, add = raw.view(torch.uint8).numpy().data, adding(delta, wide)
+    missed, start = 0.0, 0
     for count, shape, span in spans(delta.shape, most):
-        block, old = exact[:count], raw[:count]
-        stored.container.read_into(stored.key, old.view(torch.uint8).numpy().data, start)
-        add(block.copy_(old).view(shape), span)
+        block = exact[:count]
+        stored.container.read_into(stored.key, bytes_of_raw[: count * size], start)
+        add(block.copy_(raw[:count]).view(shape), span)
         buffer = stream.lend()
         new = buffer[: count * size].view(dtype).copy_(block)
         missed += squared(again[:count].copy_(new).sub_(block))

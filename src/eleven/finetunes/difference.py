@@ -11,11 +11,15 @@ from typing import Self, final
 from eleven.delta import Delta, Dense
 from eleven.errors import BaseNeeded, FamilyMismatch, TensorError
 from eleven.files.container import Container
+from eleven.files.dtypes import bytes_of
 from eleven.finetunes.checkpoint import Checkpoint
 from eleven.layers.family import Family
 from eleven.layers.layer import Layer
+from eleven.techniques.exact import is_finite
 from eleven.techniques.textual_inversion import Word
 
+BLOCK = 1 << 18
+"""Bytes of each file that are compared at once."""
 UNMIXED = "vae"
 """The picture decoder, which no training of a concept moves: where it differs, another one was put in."""
 
@@ -98,19 +102,35 @@ class Difference:
         return self.base
 
     def _difference(self, name: str, base: Checkpoint) -> tuple[Layer, Delta] | None:
+        if same_bytes(self.tuned, base, name):
+            return None
         tuned, original = self.tuned.stored(name), base.stored(name)
-        if not tuned.is_floating_point() or (tuned.dtype == original.dtype and tuned.equal(original)):
+        if not tuned.is_floating_point():
             return None
         if tuned.shape != original.shape:
             told = f"{self.path.name}: {name} is {list(tuned.shape)}, in {base.path.name} {list(original.shape)}."
             raise TensorError(told, hint="They are different variants (inpainting?), or one is damaged.")
-        moved = tuned.float() - original.float()
-        if not bool(moved.isfinite().all()):
+        moved = tuned.float().sub_(original)
+        if not is_finite(moved):
             raise TensorError(f"{self.path.name}: {name} holds NaN or infinity.", hint="The file is damaged.")
-        return self._layer(name, tuple(tuned.shape)), Dense(
-            moved.reshape(len(moved), -1) if moved.ndim else moved.reshape(1, 1)
-        )
+        layer = self._layer(name, tuple(tuned.shape))
+        return layer, Dense(moved.reshape(layer.matrix))
 
     def _layer(self, name: str, shape: tuple[int, ...]) -> Layer:
         known = self.family.layers().get(name) if self.family else None
         return Layer(name, shape, known.block if known else "")
+
+
+def same_bytes(first: Checkpoint, second: Checkpoint, name: str) -> bool:
+    """Whether both files hold the same bytes for a layer, read in blocks until one differs."""
+    one, other = first.sources[name], second.sources[name]
+    entries = first.container.entries[one.key], second.container.entries[other.key]
+    if entries[0] != entries[1] or (one.ranges, one.transposed) != (other.ranges, other.transposed):
+        return False
+    left, right = bytearray(BLOCK), bytearray(BLOCK)
+    for start in range(0, bytes_of(entries[0]), BLOCK):
+        first.container.read_into(one.key, memoryview(left), start)
+        second.container.read_into(other.key, memoryview(right), start)
+        if left != right:
+            return False
+    return True

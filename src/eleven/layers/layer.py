@@ -30,7 +30,7 @@ class Layer:
     @property
     def matrix(self) -> tuple[int, int]:
         """The shape of its delta: (out, in·kh·kw), (n, 1) for a bias."""
-        return self.shape[0], prod(self.shape[1:])
+        return (self.shape[0], prod(self.shape[1:])) if self.shape else (1, 1)
 
 
 @dataclass(frozen=True, slots=True)

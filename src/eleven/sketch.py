@@ -1,0 +1,69 @@
+"""The leading singular directions of any delta, from products with it alone: nothing is built but thin matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from eleven.delta import Delta
+from eleven.tensors import Float, Tensor
+
+OVERSAMPLING = 8
+MOST_BLOCKS = 8
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """An orthonormal basis Q, the products ΔᵀQ, and their Gram matrix QᵀΔΔᵀQ."""
+
+    basis: Float[Tensor, "out k"]
+    products: Float[Tensor, "in k"]
+    gram: Float[Tensor, "k k"]
+
+
+def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) -> Sketch:
+    """A sketch that holds the leading `rank` directions of a delta with squared norm `whole`.
+
+    Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
+    added until one more lowers the squared error of the best approximation in it by less than TOLERANCE.
+    """
+    transposed, kept = delta.T, 0.0
+    block = delta @ torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
+    basis, products = block[:, :0], block.new_empty(delta.shape[1], 0)
+    gram = torch.zeros(0, 0, dtype=torch.float64)
+    for count in range(MOST_BLOCKS):
+        fresh = orthonormal(block, basis)
+        arisen = transposed @ fresh
+        gram = _bordered(gram, products, arisen)
+        basis, products = torch.cat([basis, fresh], dim=1), torch.cat([products, arisen], dim=1)
+        before, kept = kept, float(torch.linalg.eigvalsh(gram)[-rank:].sum())
+        if count and kept - before <= TOLERANCE * max(whole - kept, 1e-12 * whole):
+            break
+        block = delta @ arisen
+    return Sketch(basis, products, gram)
+
+
+def orthonormal(block: Float[Tensor, "out k"], earlier: Float[Tensor, "out n"]) -> Float[Tensor, "out k"]:
+    """An orthonormal basis of what the block has beyond `earlier`: twice by Cholesky, by QR where that fails.
+
+    CholeskyQR2: Fukaya et al. 2014, doi:10.1109/ScalA.2014.11.
+    """
+    for _ in range(2):
+        block = block - earlier @ (earlier.T @ block)
+        lower, failed = torch.linalg.cholesky_ex((block.T @ block).double())
+        diagonal = lower.diagonal()
+        if int(failed) or not float(diagonal.min()) > 1e-3 * float(diagonal.max()):
+            block = torch.linalg.qr(block).Q
+        else:
+            block = torch.linalg.solve_triangular(lower.T, block.double(), upper=True, left=False).to(block.dtype)
+    return block
+
+
+def _bordered(
+    gram: Float[Tensor, "n n"], products: Float[Tensor, "in n"], arisen: Float[Tensor, "in k"]
+) -> Float[Tensor, "m m"]:
+    """The Gram matrix of products and arisen, where that of the products is known."""
+    side, corner = (products.T @ arisen).double(), (arisen.T @ arisen).double()
+    return torch.cat([torch.cat([gram, side], dim=1), torch.cat([side.T, corner], dim=1)])
