@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from models import sdxl_lora, write_header
+from large import sdxl_lora, write_header
 
 MOST_SECONDS, MOST_BYTES = 0.6, 150e6
 

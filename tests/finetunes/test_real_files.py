@@ -14,7 +14,7 @@ from eleven.finetunes.opening import open_finetune
 from eleven.layers.dialect import spellings
 from eleven.layers.family import family
 from eleven.reports.inspection import inspect_file
-from models import write_header
+from large import write_header
 
 ASSETS = Path(__file__).resolve().parents[3] / "shared" / "assets"
 FILES = sorted(

@@ -12,7 +12,8 @@ from eleven.layers.dialect import spell
 from eleven.layers.family import family
 from eleven.reports.faults import CHECKS
 from eleven.reports.inspection import inspect_file
-from models import IN, OUT, one_layer, write_header, write_layer
+from large import write_header
+from models import IN, OUT, one_layer, write_layer
 
 SD1 = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
 Q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"

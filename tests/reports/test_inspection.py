@@ -17,7 +17,8 @@ from eleven.files.opening import open_container
 from eleven.finetunes.opening import open_finetune
 from eleven.reports.facts import stored_number
 from eleven.reports.inspection import HIGHLIGHTS, inspect_file
-from models import OUT, base_tensors, one_layer, sdxl_lora, write_header, write_layer
+from large import sdxl_lora, write_header
+from models import OUT, base_tensors, one_layer, write_layer
 
 TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16)
 TYPES += (torch.int8, torch.uint8, torch.bool)
