@@ -127,4 +127,4 @@ def _inner_of_factors(left: Factors, right: Factors) -> float:
 
 def _inner_with(factors: Factors, other: Delta) -> float:
     up, down = factors
-    return float((up.double() * (other @ down.T)).sum())
+    return _inner_of_matrices(up, other @ down.T)

@@ -11,7 +11,7 @@ from eleven.tensors import Float, Tensor
 
 OVERSAMPLING = 8
 MOST_BLOCKS = 8
-TOLERANCE = 1e-3
+TOLERANCE = 3e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,10 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
     """A sketch that holds the leading `rank` directions of a delta with squared norm `whole`.
 
     Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
-    added until one more lowers the squared error of the best approximation in it by less than TOLERANCE.
+    added until one more should lower the squared error of the best approximation by less than TOLERANCE, if gains go on
+    shrinking by the same factor.
     """
-    transposed, kept = delta.T, 0.0
+    transposed, kept, gain = delta.T, 0.0, 0.0
     block = delta @ torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
     basis, products = block[:, :0], block.new_empty(delta.shape[1], 0)
     gram = torch.zeros(0, 0, dtype=torch.float64)
@@ -38,8 +39,9 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
         arisen = transposed @ fresh
         gram = _bordered(gram, products, arisen)
         basis, products = torch.cat([basis, fresh], dim=1), torch.cat([products, arisen], dim=1)
-        before, kept = kept, float(torch.linalg.eigvalsh(gram)[-rank:].sum())
-        if count and kept - before <= TOLERANCE * max(whole - kept, 1e-12 * whole):
+        leading = float(torch.linalg.eigvalsh(gram.float())[-rank:].sum())
+        before, gain, kept = gain, max(leading - kept, 0.0), max(leading, kept)
+        if count and gain * gain <= TOLERANCE * before * max(whole - kept, 1e-12 * whole):
             break
         block = delta @ arisen
     return Sketch(basis, products, gram)
@@ -57,7 +59,7 @@ def orthonormal(block: Float[Tensor, "out k"], earlier: Float[Tensor, "out n"]) 
         if int(failed) or not float(diagonal.min()) > 1e-3 * float(diagonal.max()):
             block = torch.linalg.qr(block).Q
         else:
-            block = torch.linalg.solve_triangular(lower.T, block.double(), upper=True, left=False).to(block.dtype)
+            block = block @ _inverse(lower).T.to(block.dtype)
     return block
 
 
@@ -67,3 +69,8 @@ def _bordered(
     """The Gram matrix of products and arisen, where that of the products is known."""
     side, corner = (products.T @ arisen).double(), (arisen.T @ arisen).double()
     return torch.cat([torch.cat([gram, side], dim=1), torch.cat([side.T, corner], dim=1)])
+
+
+def _inverse(lower: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
+    identity = torch.eye(len(lower), dtype=lower.dtype)
+    return torch.linalg.solve_triangular(lower, identity, upper=False)

@@ -83,7 +83,10 @@ def track(items: Iterable[Item], what: str, *, length: int | None = None) -> Ite
 
 @contextmanager
 def meter(what: str, total: int | None) -> Generator[Callable[..., None]]:
-    """A function to call once a step (whatever it is given), behind a bar that appears after two seconds."""
+    """A function to call once a step, behind a bar that appears after two seconds.
+
+    Whatever the function is given it ignores, but for a number at the end: how many steps there are in all.
+    """
     if QUIET.get() or not sys.stderr.isatty():
         yield lambda *_: None
         return
@@ -102,7 +105,7 @@ def meter(what: str, total: int | None) -> Generator[Callable[..., None]]:
     timer.daemon = True
     timer.start()
     try:
-        yield lambda *_: bar.advance(task)
+        yield lambda *told: bar.update(task, advance=1, total=told[-1] if told and type(told[-1]) is int else total)
     finally:
         timer.cancel()
         timer.join()

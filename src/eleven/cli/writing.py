@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def form_of(
 
 def report(write: Callable[[Progress], Proof], to: Path, tolerance: float | None, as_json: bool) -> None:
     """Runs the job behind a progress bar and shows its proof; leaves with 1 where it is above the tolerance."""
+    leave_a_core_to_the_writer()
     with meter(f"writing {to.name}", None) as advance:
         proof = write(advance)
     if as_json:
@@ -57,6 +59,14 @@ def report(write: Callable[[Progress], Proof], to: Path, tolerance: float | None
     except ProofFailed as error:
         show_error(error, as_json=False)
         raise Exit(error.exit_code) from None
+
+
+def leave_a_core_to_the_writer() -> None:
+    """Arithmetic on all cores would wait for the thread that writes, and burn the time; the user's setting wins."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
 
 
 def _show(proof: Proof, to: Path) -> None:

@@ -48,7 +48,7 @@ def bake_adapter(
         for prefix, places in modules.items():
             for proof in _module(file, prefix, _asked(combination, places), form):
                 layers.append(proof)
-                progress(proof)
+                progress(proof, len(modules))
         for key, tensor in words.items():
             file.append(key, tensor)
         if not file.entries and not layers:

@@ -73,7 +73,7 @@ def bake_into(
         with Stream(file) as stream:
             for proof in rewritten(Leaf(base.container), plan, combination, Writing(file, stream, lost)):
                 layers.append(proof)
-                progress(proof)
+                progress(proof, len(plan))
         proof = Proof(tuple(layers), tuple(lost.items()))
         file.metadata |= {PROOF: summary_text(proof)}
     return proof

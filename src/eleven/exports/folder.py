@@ -45,7 +45,7 @@ def bake_into_folder(
         with closing(_rewritten(combination, base.path, made, leaves, (plan, lost))) as proofs:
             for proof in proofs:
                 layers.append(proof)
-                progress(proof)
+                progress(proof, len(plan))
         proof = Proof(tuple(layers), tuple(lost.items()))
         (made / PROOF_FILE).write_text(proof.to_json(), encoding="utf-8")
         (made / RECIPE_FILE).write_text(common_metadata(combination, to.name)[RECIPE], encoding="utf-8")

@@ -29,11 +29,11 @@ class LayerProof:
         return 0.0 if self.missed == 0 else float("inf")
 
 
-Progress = Callable[[LayerProof], None]
-"""Called with each layer as it is done."""
+Progress = Callable[[LayerProof, int], None]
+"""Called with each layer as it is done, and how many there are."""
 
 
-def ignore(layer: LayerProof) -> None:
+def ignore(layer: LayerProof, count: int) -> None:
     """No progress."""
 
 

@@ -158,13 +158,31 @@ def _split(factor: Dense | LowRank) -> Factors:
     import torch
 
     matrix = factor.matrix
+    if _is_full(matrix):
+        return _beside_identity(matrix)
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
     tolerance = float(sizes[0]) * max(matrix.shape) * torch.finfo(matrix.dtype).eps
     rank = int((sizes > tolerance).sum())
     if rank < len(sizes):
         return left[:, :rank] * sizes[:rank], right[:rank]
-    identity = torch.eye(rank, dtype=matrix.dtype, device=matrix.device)
-    return (identity, matrix) if matrix.shape[0] == rank else (matrix, identity)
+    return _beside_identity(matrix)
+
+
+def _is_full(matrix: Tensor) -> bool:
+    """Whether the rank is surely the smaller side, told without an SVD: Cholesky of the Gram matrix comes far from zero."""
+    import torch
+
+    tall = matrix if matrix.shape[0] > matrix.shape[1] else matrix.T
+    lower, failed = torch.linalg.cholesky_ex(tall.double().T @ tall.double())
+    diagonal = lower.diagonal()
+    return not int(failed) and float(diagonal.min()) > 1e-3 * float(diagonal.max())
+
+
+def _beside_identity(matrix: Tensor) -> Factors:
+    import torch
+
+    identity = torch.eye(min(matrix.shape), dtype=matrix.dtype, device=matrix.device)
+    return (identity, matrix) if matrix.shape[0] <= matrix.shape[1] else (matrix, identity)
 
 
 def _named(factor: Dense | LowRank, suffixes: tuple[str, str, str]) -> dict[str, Tensor]:
