@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from eleven.files.dtypes import bytes_of
-from eleven.files.hashes import hashes as hashes_of
 from eleven.files.sidecars import Trigger
 from eleven.finetunes.adapter import Adapter
 from eleven.finetunes.checkpoint import Checkpoint
@@ -98,8 +97,15 @@ def inspect_file(
     with open_finetune(path, base) as tune:
         facts = gather(tune, values=values)
         measured = measure_norms(tune) if norms else None
-        digests = hashes_of(path) if hashes and not Path(path).is_dir() else None
+        digests = _hashes(Path(path)) if hashes else None
         return _report(facts, measured, digests)
+
+
+def _hashes(path: Path) -> dict[str, str] | None:
+    """A file's hashes; a folder has none. The libraries for them load slowly, and only here."""
+    from eleven.files.hashes import hashes
+
+    return None if path.is_dir() else hashes(path)
 
 
 def _report(facts: Facts, norms: Norms | None, digests: Mapping[str, str] | None) -> Inspection:
