@@ -9,6 +9,7 @@ from typing import cast
 
 from eleven.combination import Combination
 from eleven.exports.proof import Proof
+from eleven.exports.words import bundled_name
 from eleven.files.sidecars import trigger_words
 from eleven.layers.family import Family
 
@@ -27,6 +28,7 @@ VERSIONS = {
 FLUX = "https://github.com/black-forest-labs/flux"
 STABILITY = "https://github.com/Stability-AI/generative-models"
 RECIPE, PROOF = "eleven.recipe", "eleven.proof"
+TAGS = "ss_tag_frequency"
 
 
 def adapter_metadata(combination: Combination, title: str, dialect: str, *, private: bool = False) -> dict[str, str]:
@@ -40,7 +42,7 @@ def adapter_metadata(combination: Combination, title: str, dialect: str, *, priv
         found |= _about_family(family, combination, dialect)
     found |= {"ss_network_module": "networks.lora", "ss_output_name": title}
     tags = {} if private else _tags(finetune.container.metadata for _, finetune in combination.parts)
-    return found | ({"ss_tag_frequency": json.dumps(tags, ensure_ascii=False)} if tags else {})
+    return _encodable(found | ({TAGS: json.dumps(tags, ensure_ascii=False)} if tags else {}))
 
 
 def common_metadata(combination: Combination, title: str) -> dict[str, str]:
@@ -55,7 +57,14 @@ def common_metadata(combination: Combination, title: str) -> dict[str, str]:
     phrases = _phrases(combination)
     licences = _all(combination, "modelspec.license")
     found |= {"modelspec.trigger_phrase": ", ".join(phrases)} if phrases else {}
-    return found | ({"modelspec.license": ", ".join(licences)} if licences else {})
+    return _encodable(found | ({"modelspec.license": ", ".join(licences)} if licences else {}))
+
+
+def _encodable(texts: Mapping[str, str]) -> dict[str, str]:
+    """The same without halves of characters, which names of files may hold and headers may not."""
+    return {
+        key.encode("utf-8", "replace").decode(): text.encode("utf-8", "replace").decode() for key, text in texts.items()
+    }
 
 
 def proof_metadata(proof: Proof, digest: str) -> dict[str, str]:
@@ -95,16 +104,21 @@ def _all(combination: Combination, key: str) -> list[str]:
 
 
 def _phrases(combination: Combination) -> list[str]:
-    """The surest trigger of each part: a phrase that someone chose, not a training tag."""
-    found = [trigger_words(finetune.path, finetune.container.metadata).words for _, finetune in combination.parts]
-    return list(dict.fromkeys(words[0].text for words in found if words))
+    """The words that each part teaches, and what its surest source calls it by: of training tags the first alone."""
+    found: list[str] = []
+    for _, finetune in combination.parts:
+        found += [bundled_name(word) for word in finetune.words]
+        words = trigger_words(finetune.path, finetune.container.metadata).words
+        surest = [word.text for word in words if word.source == words[0].source]
+        found += surest[:1] if words and words[0].source == TAGS else surest
+    return list(dict.fromkeys(found))
 
 
 def _tags(parts: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
     """kohya's counts of tags by folder, added over all parts; what is malformed was reported by `inspect`."""
     total: dict[str, Counter[str]] = {}
     for metadata in parts:
-        for folder, tags in _table(metadata.get("ss_tag_frequency", "{}")).items():
+        for folder, tags in _table(metadata.get(TAGS, "{}")).items():
             if isinstance(tags, dict):
                 counts = cast("dict[str, object]", tags)
                 total.setdefault(folder, Counter()).update(

@@ -169,7 +169,7 @@ def _split(factor: Dense | LowRank) -> Factors:
 
 
 def _is_full(matrix: Tensor) -> bool:
-    """Whether the rank is surely the smaller side, told without an SVD: Cholesky of the Gram matrix comes far from zero."""
+    """Whether the rank is surely that of the smaller side: Cholesky of the Gram matrix stays far from zero."""
     import torch
 
     tall = matrix if matrix.shape[0] > matrix.shape[1] else matrix.T
