@@ -99,11 +99,11 @@ def _check_addresses(part: Part, finetune: FineTune, family: Family | None) -> N
 def _check(finetune: FineTune, *, ignore_unknown: bool) -> None:
     if finetune.faults:
         prefix, fault = next(iter(finetune.faults.items()))
-        told = f"{finetune.path.name}: {len(finetune.faults)} layers are damaged; {prefix}: {fault}"
+        told = f"{finetune.path.name}: {len(finetune.faults)} of its layers cannot be read; {prefix}: {fault}"
         raise TensorError(told)
     if finetune.unread and not ignore_unknown:
         count, first = len(finetune.unread), finetune.unread[0]
-        told = f"{finetune.path.name}: {count} tensors belong to no known layer (first: {first})."
+        told = f"{finetune.path.name}: no layer is known for {count} of its tensors (first: {first})."
         raise UnknownKeys(told, hint="Use --ignore-unknown to leave them out.")
 
 
