@@ -31,7 +31,7 @@ BLOCKS = [
     for number, block in enumerate(re.findall(BLOCK, page.read_text("utf-8"), re.M | re.S))
 ]
 HEAVY = ("torch", "diffusers", "transformers", "scipy")
-WITH_TORCH = {"algebra", "compress", "methods", "combination", "exports", "testing"}
+WITH_TORCH = {"algebra", "combination", "compress", "exports", "kronecker", "methods", "sketch", "testing"}
 """Where arithmetic is the work; every other module must load without torch."""
 
 BANNED = re.compile(r"(^|_)(utils?|helpers?|managers?|common|misc|base)(_|$)")

@@ -103,11 +103,14 @@ def _optimum(
 
 
 def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
-    """From sketches, ever wider ones where the energy asked for needs a higher rank; small matrices from themselves."""
+    """From sketches, ever wider ones where the energy asked for needs a higher rank; else from the matrix itself."""
     whole = norm(delta) ** 2
     rank = min(target.rank, FIRST_RANK) if target.energy < 1 else target.rank
     while min(delta.shape) > SMALL * (rank + OVERSAMPLING):
-        best = _from_sketch(sketch(delta, rank, whole, generator), Target(rank, target.energy), whole)
+        found = sketch(delta, rank, whole, generator)
+        if found is None:
+            break
+        best = _from_sketch(found, Target(rank, target.energy), whole)
         if rank >= target.rank or best.kept >= target.energy:
             return best
         rank = min(2 * rank, target.rank)

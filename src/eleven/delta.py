@@ -193,7 +193,7 @@ class Rows(Delta):
         return take_rows(both[0], self.ranges), both[1]
 
 
-def take_rows(matrix: Float[Tensor, "rows *n"], ranges: tuple[tuple[int, int], ...]) -> Float[Tensor, "out *n"]:
+def take_rows(matrix: Float[Tensor, "rows ..."], ranges: tuple[tuple[int, int], ...]) -> Float[Tensor, "out ..."]:
     """These row ranges of a matrix, one after the other; a view where there is one range."""
     if len(ranges) == 1:
         return matrix[slice(*ranges[0])]

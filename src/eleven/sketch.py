@@ -23,8 +23,8 @@ class Sketch:
     gram: Float[Tensor, "k k"]
 
 
-def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) -> Sketch:
-    """A sketch that holds the leading `rank` directions of a delta with squared norm `whole`.
+def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) -> Sketch | None:
+    """A sketch that holds the leading `rank` directions of a delta with squared norm `whole`; None where it grew too wide.
 
     Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
     added until one more should lower the squared error of the best approximation by less than TOLERANCE, if gains go on
@@ -35,6 +35,8 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
     basis, products = block[:, :0], block.new_empty(delta.shape[1], 0)
     gram = torch.zeros(0, 0, dtype=torch.float64)
     for count in range(MOST_BLOCKS):
+        if basis.shape[1] + block.shape[1] > min(delta.shape):
+            return None
         fresh = orthonormal(block, basis)
         arisen = transposed @ fresh
         gram = _bordered(gram, products, arisen)

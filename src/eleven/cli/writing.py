@@ -6,22 +6,25 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typer import Exit
 
 from eleven.cli.console import meter, note, show, show_error, show_json
-from eleven.compress import Target
 from eleven.errors import ProofFailed, UsageError
-from eleven.exports.forms import Form
-from eleven.exports.proof import Progress, Proof
-from eleven.methods import find_method, settle
 from eleven.mix import Mix
+
+if TYPE_CHECKING:
+    from eleven.exports.forms import Form
+    from eleven.exports.proof import Progress, Proof
 
 WIDEST = 1 << 20
 
 
 def with_method(mix: Mix, method: str | None, options: Sequence[str], seed: int | None) -> Mix:
     """The mix with the method, options and seed that the command line names. UsageError for unknown ones."""
+    from eleven.methods import find_method, settle
+
     given = dict(_option(text) for text in options)
     changed = {"method": method or mix.method, "seed": mix.seed if seed is None else seed}
     kept = {} if method and method != mix.method else dict(mix.options)
@@ -34,6 +37,9 @@ def form_of(
 ) -> Form:
     """Rank, energy, and (dialect, dtype) as a form. UsageError for values out of range."""
     dialect, dtype = written
+    from eleven.compress import Target
+    from eleven.exports.forms import Form
+
     if not 0 < energy <= 1:
         raise UsageError(f"--energy is {energy:g}.", hint="It is a share: above 0, at most 1.")
     if rank == "exact":

@@ -23,6 +23,8 @@ from eleven.techniques.technique import Measure
 from eleven.techniques.textual_inversion import find_words
 from eleven.tensors import Shape
 
+PEFT_PREFIX, PEFT_STEM = "base_model.model.", "adapter_model"
+"""By either PEFT's own files are known: `adapter_config.json` says nothing of others that lie beside it."""
 KOHYA_OFT = "oft_unet_"
 
 
@@ -69,7 +71,10 @@ def _sorted(container: Container, base: Checkpoint | None) -> Adapter | Differen
 def _measured(container: Container, modules: Mapping[str, Keys]) -> tuple[Contents, tuple[str, ...]]:
     """Every prefix's shape and rank; what contradicts itself is a fault, what no technique knows is unread."""
     contents = Contents({}, {}, {}, {}, {})
-    configs = peft.beside(container.path) | peft.embedded(container.metadata, str(container.path))
+    place = container.path
+    written = place.is_dir() or place.stem == PEFT_STEM or any(key.startswith(PEFT_PREFIX) for key in container.entries)
+    configs = peft.beside(place) if written else {}
+    configs |= peft.embedded(container.metadata, str(container.path))
     unread: list[str] = []
     alike: dict[tuple[tuple[str, Shape], ...], Kind] = {}
     for prefix, tensors in modules.items():

@@ -17,7 +17,7 @@ Change = Mapping[str, Delta]
 
 @dataclass(frozen=True)
 class Measure:
-    """What the shapes alone tell: the weight's shape as far as it is known (None where only the base knows), and the rank."""
+    """What the shapes alone tell: the rank, and the weight's shape, with None where only the base knows."""
 
     shape: tuple[int | None, ...]
     rank: int | None = None
@@ -81,7 +81,8 @@ def require(shapes: Mapping[str, Shape], *suffixes: str) -> tuple[Shape, ...]:
     """The shapes of these tensors. TensorError naming the first that is missing."""
     for suffix in suffixes:
         if suffix not in shapes:
-            raise TensorError(f"{suffix} is missing beside {', '.join(sorted(shapes))}.", hint="The file is incomplete.")
+            told = f"{suffix} is missing beside {', '.join(sorted(shapes))}."
+            raise TensorError(told, hint="The file is incomplete.")
     return tuple(shapes[suffix] for suffix in suffixes)
 
 
