@@ -58,6 +58,18 @@ def test_rank_is_as_near_as_the_dense_optimum(two, tmp_path, rank):
         assert told.error == pytest.approx(error, rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.parametrize(("shape", "rank"), [((320, 320), 64), ((128, 3000), 20)])
+def test_noise_which_has_no_leading_directions_is_as_near_as_the_dense_optimum(tmp_path, shape, rank):
+    base, moved = normal(*shape, seed=1), normal(*shape, seed=2)
+    files = [
+        save(tmp_path / f"{at}.safetensors", {"x.weight": tensor}) for at, tensor in enumerate((base + moved, base))
+    ]
+    extract(Extraction(files[0], files[1], tmp_path / "out.safetensors", Form(Target(rank), dtype="fp32")))
+    truth = (base + moved).double() - base.double()
+    optimum = float(torch.linalg.svdvals(truth)[rank:].norm() / truth.norm())
+    assert relative(stored_change(read(tmp_path / "out.safetensors"), "x"), truth) <= 1.0005 * optimum
+
+
 def test_energy_takes_the_rank_that_training_had(two, tmp_path):
     _, found = run(two, tmp_path / "out.safetensors", Form(Target(320, 0.98), dtype="fp32"))
     for name, truth in two[2].items():
