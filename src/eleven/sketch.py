@@ -24,7 +24,7 @@ class Sketch:
 
 
 def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) -> Sketch | None:
-    """A sketch that holds the leading `rank` directions of a delta of squared norm `whole`; None where it grows too wide.
+    """A sketch that holds the leading `rank` directions of a delta of squared norm `whole`; None if it grows too wide.
 
     Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
     added until one more should lower the squared error of the best approximation by less than TOLERANCE, if gains go on
