@@ -181,3 +181,15 @@ def test_unknown_and_damaged_tensors_are_refused(tmp_path):
         ),
     ):
         combine(Mix(parts=parts([1])), [tune], ignore_unknown=True)
+
+
+def test_parts_in_double_and_single_precision_mix(tmp_path):
+    files = []
+    for index, dtype in enumerate((torch.float64, torch.float32)):
+        tensors = {"a.lora_up.weight": torch.ones(8, 2), "a.lora_down.weight": torch.ones(2, 6)}
+        files.append(tmp_path / f"{index}.safetensors")
+        save_file({key: tensor.to(dtype) for key, tensor in tensors.items()}, files[-1])
+    mix = Mix(parts=tuple(Part(file=str(file), strength=0.5) for file in files))
+    ((_, delta),) = combine(mix, [open_finetune(file) for file in files])
+    assert delta.dense().dtype == torch.float32
+    assert delta.dense().equal(torch.full((8, 6), 2.0))

@@ -11,7 +11,7 @@ from eleven.tensors import Float, Tensor
 
 OVERSAMPLING = 8
 MOST_BLOCKS = 8
-TOLERANCE = 3e-4
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,9 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
     """A sketch that holds the leading `rank` directions of a delta of squared norm `whole`; None if it grows too wide.
 
     Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
-    added until one more should lower the squared error of the best approximation by less than TOLERANCE, if gains go on
-    shrinking by the same factor.
+    added until one more lowers the squared error of the best approximation by less than TOLERANCE.
     """
-    transposed, kept, gain = delta.T, 0.0, 0.0
+    transposed, kept = delta.T, 0.0
     block = delta @ torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
     basis, products = block[:, :0], block.new_empty(delta.shape[1], 0)
     gram = torch.zeros(0, 0, dtype=torch.float64)
@@ -42,8 +41,8 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
         gram = _bordered(gram, products, arisen)
         basis, products = torch.cat([basis, fresh], dim=1), torch.cat([products, arisen], dim=1)
         leading = float(torch.linalg.eigvalsh(gram.float())[-rank:].sum())
-        before, gain, kept = gain, max(leading - kept, 0.0), max(leading, kept)
-        if count and gain * gain <= TOLERANCE * before * max(whole - kept, 1e-12 * whole):
+        gain, kept = leading - kept, max(leading, kept)
+        if count and gain <= TOLERANCE * max(whole - kept, 1e-12 * whole):
             break
         block = delta @ arisen
     return Sketch(basis, products, gram)

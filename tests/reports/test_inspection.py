@@ -109,10 +109,17 @@ def test_folders_that_are_one_model_are_reported(tmp_path):
 
 
 def test_settings_of_another_file_are_refused_by_name(tmp_path):
-    path = write_layer(tmp_path / "a.safetensors", one_layer()["lora"])
+    path = write_layer(tmp_path / "adapter_model.safetensors", one_layer()["lora"])
     (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 7}))
-    with pytest.raises(FileError, match=r"a.safetensors"):
+    with pytest.raises(FileError, match=r"adapter_model.safetensors"):
         inspect_file(path)
+
+
+def test_settings_say_nothing_of_other_files_beside_them(tmp_path):
+    path = write_layer(tmp_path / "a.safetensors", one_layer()["lora"])
+    alone = inspect_file(path)
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 7}))
+    assert inspect_file(path) == alone
 
 
 def inspected_in_a_new_process(path):

@@ -116,7 +116,8 @@ class Adapter:
     def _tensors(self, prefix: str) -> dict[str, Tensor]:
         import torch
 
-        tensors = {suffix: self.container.read(key) for suffix, key in self.contents.keys[prefix].items()}
+        read = {suffix: self.container.read(key) for suffix, key in self.contents.keys[prefix].items()}
+        tensors = {suffix: one.float() if one.dtype == torch.float64 else one for suffix, one in read.items()}
         marks = self.contents.markers.get(prefix, {}).items()
         return tensors | {suffix: torch.tensor(value) for suffix, value in marks}
 
