@@ -190,6 +190,7 @@ def test_parts_in_double_and_single_precision_mix(tmp_path):
         files.append(tmp_path / f"{index}.safetensors")
         save_file({key: tensor.to(dtype) for key, tensor in tensors.items()}, files[-1])
     mix = Mix(parts=tuple(Part(file=str(file), strength=0.5) for file in files))
-    ((_, delta),) = combine(mix, [open_finetune(file) for file in files])
+    with ExitStack() as stack:
+        ((_, delta),) = combine(mix, [stack.enter_context(open_finetune(file)) for file in files])
     assert delta.dense().dtype == torch.float32
     assert delta.dense().equal(torch.full((8, 6), 2.0))
