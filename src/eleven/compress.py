@@ -90,15 +90,16 @@ def _optimum(
     up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target, known: tuple[Roots, torch.dtype]
 ) -> Compressed:
     """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·L⁻ᵀX√S times (√S)⁻¹XᵀLᵀ·V."""
-    (left, right), precision = known
-    core = left.T @ _gram(down, precision) @ left
+    roots, precision = known
+    left, right = (root.to(precision) for root in roots)
+    core = left.T @ _gram(down, precision).to(precision) @ left
     squares, vectors = torch.linalg.eigh((core + core.T) / 2)
-    squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
+    squares, vectors = squares.flip(0).clamp(min=0).double(), vectors.flip(1)
     whole = float(squares.sum())
     rank = _rank(squares, whole, target)
-    roots, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
-    new_up = up @ (right @ vectors * roots).to(up.dtype)
-    new_down = ((left @ vectors).T / roots[:, None]).to(down.dtype) @ down
+    sizes, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
+    new_up = up @ (right @ vectors * sizes).to(up.dtype)
+    new_down = ((left @ vectors).T / sizes[:, None]).to(down.dtype) @ down
     return Compressed(LowRank(new_up, new_down), whole, _share(squares, rank, whole))
 
 

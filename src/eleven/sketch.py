@@ -12,6 +12,8 @@ from eleven.tensors import Float, Tensor
 OVERSAMPLING = 8
 MOST_BLOCKS = 8
 TOLERANCE = 1e-3
+SINGULAR, CLEAR = 1e-3, 0.03
+"""Below the first of these shares Cholesky fails in float32; above the second once is enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +51,21 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
 
 
 def orthonormal(block: Float[Tensor, "out k"], earlier: Float[Tensor, "out n"]) -> Float[Tensor, "out k"]:
-    """An orthonormal basis of what the block has beyond `earlier`: twice by Cholesky, by QR where that fails.
+    """An orthonormal basis of what the block has beyond `earlier`, by Cholesky, or by QR where that fails.
 
-    CholeskyQR2: Fukaya et al. 2014, doi:10.1109/ScalA.2014.11.
+    A second time (CholeskyQR2: Fukaya et al. 2014, doi:10.1109/ScalA.2014.11) where so much was taken away, or the
+    columns were so alike, that rounding shows.
     """
     for _ in range(2):
+        before = block.square().sum(0)
         block = block - earlier @ (earlier.T @ block)
+        left = float((block.square().sum(0) / before).min())
         lower, failed = torch.linalg.cholesky_ex((block.T @ block).double())
         diagonal = lower.diagonal()
-        if int(failed) or not float(diagonal.min()) > 1e-3 * float(diagonal.max()):
-            block = torch.linalg.qr(block).Q
-        else:
-            block = block @ _inverse(lower).T.to(block.dtype)
+        spread = 0.0 if int(failed) else float(diagonal.min() / diagonal.max())
+        block = block @ _inverse(lower).T.to(block.dtype) if spread > SINGULAR else torch.linalg.qr(block).Q
+        if left > CLEAR**2 and spread > CLEAR:
+            break
     return block
 
 

@@ -69,3 +69,9 @@ def test_error_inside_leaves_nothing(tmp_path):
         file.append("a", torch.zeros(3))
         _ = 1 // 0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_header_larger_than_safetensors_allows_is_refused(tmp_path):
+    with pytest.raises(OutputError, match="more than safetensors allows"):
+        GrowingFile(tmp_path / "a.safetensors", room=200_000_000, size=0)
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from eleven.errors import OutputError, TensorError
 from eleven.files.atomic import AtomicFile
 from eleven.files.container import Entry
 from eleven.files.dtypes import BITS, bytes_of, torch_type
+from eleven.files.strict_json import LARGEST
 from eleven.files.writer import entry_of
 from eleven.tensors import Tensor
 
@@ -26,6 +27,9 @@ class GrowingFile:
         self.metadata: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}
         self._room = -(-room // 8) * 8
+        if self._room > LARGEST:
+            told = f"{path}: a header of {self._room:,} bytes is more than safetensors allows ({LARGEST:,})."
+            raise OutputError(told, hint="Leave out the training tags with --strip-private.")
         self._starts: dict[str, int] = {}
         self._end = 0
         self._hash = sha256()
