@@ -21,7 +21,7 @@ from checkpoints_for_tests import (
 )
 from places_for_tests import BIASES, FAMILIES, TE2, UNET, At
 
-from eleven.errors import FamilyMismatch, OutputError, TensorError
+from eleven.errors import FamilyMismatch, OutputError, TensorError, UsageError
 
 
 def part_and_changes(name: str) -> tuple[Tensors, dict[str, list[tuple[At, torch.Tensor]]]]:
@@ -189,3 +189,22 @@ def test_an_existing_file_stays_unless_forced(tmp_path):
     assert to.read_bytes() == b"mine"
     bake_into({part: 1.0}, base, to, force=True)
     assert read(to).keys() == read(base).keys()
+
+
+def test_embeddings_are_listed_as_skipped_and_not_promised(tmp_path):
+    base = save(tmp_path / "base.safetensors", unknown_model())
+    part = save(tmp_path / "part.safetensors", lora(LINEAR, 24, 16)[0], {"modelspec.trigger_phrase": "portrait, eve"})
+    word = save(tmp_path / "eve.safetensors", {"emb_params": normal(2, 768)}, {"modelspec.trigger_phrase": "eve woman"})
+    proof = bake_into({part: 1.0, word: 1.0}, base, tmp_path / "out.safetensors")
+    assert dict(proof.skipped) == {"eve": "a checkpoint has no place for an embedding; keep the file beside it"}
+    found = metadata(tmp_path / "out.safetensors")
+    assert found["modelspec.trigger_phrase"] == "portrait"
+    assert json.loads(found["eleven.proof"])["not_applied"] == 1
+
+
+def test_embeddings_alone_cannot_be_baked_into_a_checkpoint(tmp_path):
+    base = save(tmp_path / "base.safetensors", unknown_model())
+    word = save(tmp_path / "eve.safetensors", {"emb_params": normal(2, 768)})
+    with pytest.raises(UsageError, match=r"an embedding cannot be baked into a checkpoint \(eve\)"):
+        bake_into({word: 1.0}, base, tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eleven.algebra import norm
+from eleven.algebra import gathered, norm
 from eleven.combination import Combination
-from eleven.delta import Delta
-from eleven.errors import FamilyMismatch, TensorError
+from eleven.delta import Delta, Dense, LowRank
+from eleven.errors import FamilyMismatch, TensorError, UsageError
 from eleven.exports.fusing import fuse
 from eleven.exports.metadata import PROOF, common_metadata, summary_text
 from eleven.exports.patching import Stored, copy, patch, size_of
@@ -24,6 +24,7 @@ from eleven.layers.family import Source
 STALE = ("modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash")
 """Metadata that would be wrong in a changed file."""
 LOST = "the checkpoint has no such layer"
+HOMELESS = "a checkpoint has no place for an embedding; keep the file beside it"
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,12 @@ def bake_into(
 ) -> Proof:
     """Writes the base with the mix added, in the base's own types and layout, and gives the proof.
 
-    FamilyMismatch where the base is for another family, or has none of the mix's layers.
+    Words are listed as skipped. FamilyMismatch where the base is for another family, or has none of the mix's layers;
+    UsageError for a mix of words alone.
     """
     plan, lost = planned(combination, base)
     metadata = {key: value for key, value in base.container.metadata.items() if key not in STALE}
-    metadata |= common_metadata(combination, to.stem)
+    metadata |= common_metadata(combination, to.stem, bundled=False)
     layers: list[LayerProof] = []
     with rewriting(base.container, to, metadata, force=force) as file:
         with Stream(file) as stream:
@@ -88,7 +90,13 @@ def rewriting(container: Container, to: Path, metadata: dict[str, str], *, force
 
 
 def planned(combination: Combination, base: Checkpoint) -> tuple[Plan, dict[str, str]]:
-    """What changes in each stored tensor, and the modules that the base does not have, with the reason."""
+    """What changes in each stored tensor, and the modules and words that the base has no place for, with the reason."""
+    words = {word.token: HOMELESS for _, finetune in combination.parts for word in finetune.words}
+    if words and not combination.modules:
+        raise UsageError(
+            f"an embedding cannot be baked into a checkpoint ({', '.join(words)}).",
+            hint="Keep the file beside it, or bake an adapter.",
+        )
     if combination.family != base.family:
         named = combination.family.title if combination.family else "an unknown family"
         raise FamilyMismatch(
@@ -104,7 +112,7 @@ def planned(combination: Combination, base: Checkpoint) -> tuple[Plan, dict[str,
         raise FamilyMismatch(
             f"{base.path.name} has none of the layers that the mix changes.", hint="Is it the right base?"
         )
-    return plan, {module: LOST for module in combination.modules if module not in base.modules}
+    return plan, {module: LOST for module in combination.modules if module not in base.modules} | words
 
 
 def rewritten(leaf: Leaf, plan: Plan, combination: Combination, to: Writing) -> Iterator[LayerProof]:
@@ -115,7 +123,8 @@ def rewritten(leaf: Leaf, plan: Plan, combination: Combination, to: Writing) -> 
         if delta is None:
             copy(stored, to.stream)
         else:
-            yield LayerProof(leaf.prefix + key, norm(delta) ** 2, _patched(stored, delta, to.stream), "weight")
+            known = _worked_out(delta)
+            yield LayerProof(leaf.prefix + key, norm(known) ** 2, _patched(stored, known, to.stream), "weight")
 
 
 def aligned(entries: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
@@ -126,6 +135,12 @@ def aligned(entries: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
             return sorted(entries.items(), key=lambda item: -BITS[item[1].dtype])
         end += bytes_of(entry)
     return list(entries.items())
+
+
+def _worked_out(delta: Delta) -> Delta:
+    """The same change as factors or as a matrix, so that measuring and adding it do not both work it out."""
+    found = gathered(delta)
+    return found if isinstance(found, LowRank) else Dense(found.dense())
 
 
 def _patched(stored: Stored, delta: Delta, stream: Stream) -> float:

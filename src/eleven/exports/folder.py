@@ -48,7 +48,7 @@ def bake_into_folder(
                 progress(proof, len(plan))
         proof = Proof(tuple(layers), tuple(lost.items()))
         (made / PROOF_FILE).write_text(proof.to_json(), encoding="utf-8")
-        (made / RECIPE_FILE).write_text(common_metadata(combination, to.name)[RECIPE], encoding="utf-8")
+        (made / RECIPE_FILE).write_text(common_metadata(combination, to.name, bundled=False)[RECIPE], encoding="utf-8")
         _put_in_place(made, to)
     except OSError as error:
         raise OutputError(f"{to}: cannot be written: {error}.", hint="Check the folder and the disk.") from error

@@ -45,8 +45,11 @@ def adapter_metadata(combination: Combination, title: str, dialect: str, *, priv
     return _encodable(found | ({TAGS: json.dumps(tags, ensure_ascii=False)} if tags else {}))
 
 
-def common_metadata(combination: Combination, title: str) -> dict[str, str]:
-    """Title, what it was merged from, how to call the concept, and the recipe with its parts in that order."""
+def common_metadata(combination: Combination, title: str, *, bundled: bool = True) -> dict[str, str]:
+    """Title, what it was merged from, how to call the concept, and the recipe with its parts in that order.
+
+    Embeddings' words are left out where they are not `bundled`, since the file would not know them.
+    """
     sorted_mix = combination.mix.model_copy(update={"parts": tuple(part for part, _ in combination.parts)})
     found = {
         "modelspec.sai_model_spec": "1.0.1",
@@ -54,7 +57,7 @@ def common_metadata(combination: Combination, title: str) -> dict[str, str]:
         "modelspec.merged_from": ", ".join(finetune.path.stem for _, finetune in combination.parts),
         RECIPE: json.dumps(sorted_mix.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":")),
     }
-    phrases = _phrases(combination)
+    phrases = _phrases(combination, bundled=bundled)
     licences = _all(combination, "modelspec.license")
     found |= {"modelspec.trigger_phrase": ", ".join(phrases)} if phrases else {}
     return _encodable(found | ({"modelspec.license": ", ".join(licences)} if licences else {}))
@@ -103,15 +106,16 @@ def _all(combination: Combination, key: str) -> list[str]:
     return list(dict.fromkeys(value for value in values if value))
 
 
-def _phrases(combination: Combination) -> list[str]:
+def _phrases(combination: Combination, *, bundled: bool) -> list[str]:
     """The words that each part teaches, and what its surest source calls it by: of training tags the first alone."""
     found: list[str] = []
-    for _, finetune in combination.parts:
+    taught = {text for _, tune in combination.parts for word in tune.words for text in (word.token, bundled_name(word))}
+    for _, finetune in combination.parts if bundled else (pair for pair in combination.parts if pair[1].modules):
         found += [bundled_name(word) for word in finetune.words]
         words = trigger_words(finetune.path, finetune.container.metadata).words
         surest = [word.text for word in words if word.source == words[0].source]
         found += surest[:1] if words and words[0].source == TAGS else surest
-    return list(dict.fromkeys(found))
+    return [text for text in dict.fromkeys(found) if bundled or text not in taught]
 
 
 def _tags(parts: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
