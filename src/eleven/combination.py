@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from itertools import combinations
 from typing import final
 
 import torch
 
+from eleven.compatibility import check_files, check_part, check_sum
 from eleven.delta import Delta
-from eleven.errors import FamilyMismatch, TensorError, UnknownKeys, UsageError
 from eleven.finetunes.finetune import FineTune
 from eleven.layers.family import Family
 from eleven.layers.layer import Layer
 from eleven.methods import Setting, find_method, settle
-from eleven.mix import TEXT_ENCODERS, Mix, Part
+from eleven.mix import Mix, Part
 
 Change = list[tuple[Layer, Delta]]
 
@@ -65,59 +64,23 @@ def combine(mix: Mix, finetunes: Sequence[FineTune], *, ignore_unknown: bool = F
     Strengths are linear and every delta is bound to the original base weight, so the order of the parts cannot matter:
     they are sorted. Parts without any strength are left out.
     FamilyMismatch for parts of different models, UnknownKeys for tensors that were not understood, unless ignored;
-    UsageError for a block that the family does not have.
+    UsageError for a block that the family does not have, a strength of an embedding, or parts that cancel each other.
     """
-    for finetune in finetunes:
-        _check(finetune, ignore_unknown=ignore_unknown)
-    for first, second in combinations(finetunes, 2):
-        _check_pair(first, second)
+    check_files(finetunes, ignore_unknown=ignore_unknown)
     family = next((finetune.family for finetune in finetunes if finetune.modules), None)
     pairs = sorted(zip(mix.parts, finetunes, strict=True), key=lambda pair: _rank(pair[0]))
     for part, finetune in pairs:
-        _check_addresses(part, finetune, family)
+        check_part(part, finetune, family)
     ordered = mix.model_copy(update={"parts": tuple(part for part, _ in pairs)})
     active = tuple((part, finetune) for part, finetune in pairs if part.is_active)
+    if mix.method == "sum":
+        check_sum(active)
     return Combination(ordered, active, family, _touched(active, family))
 
 
 def _rank(part: Part) -> tuple[str, float, list[tuple[str, float]], str]:
     """What decides the order of the parts, whatever order they were given in."""
     return part.sha256, part.strength, list(part.at.items()), part.file
-
-
-def _check_addresses(part: Part, finetune: FineTune, family: Family | None) -> None:
-    """UsageError for a strength whose address is nowhere in the family, which would be silently left out."""
-    blocks = {layer.block for layer in family.layers().values()} if family else set[str]()
-    folders = {component.folder for component in family.components} if family else set(TEXT_ENCODERS)
-    known = {"unet", "te", *TEXT_ENCODERS.values(), *blocks, *folders} - {"", "vae", "VAE"}
-    wrong = next((address for address in part.at if address not in known), None)
-    if wrong is not None:
-        told = f"{finetune.path.name}: nothing in {finetune.family_name} is addressed by {wrong!r}."
-        raise UsageError(told, hint=f"Choose from {', '.join(sorted(known))}.")
-
-
-def _check(finetune: FineTune, *, ignore_unknown: bool) -> None:
-    if finetune.faults:
-        prefix, fault = next(iter(finetune.faults.items()))
-        told = f"{finetune.path.name}: {len(finetune.faults)} of its layers cannot be read; {prefix}: {fault}"
-        raise TensorError(told)
-    if finetune.unread and not ignore_unknown:
-        count, first = len(finetune.unread), finetune.unread[0]
-        told = f"{finetune.path.name}: no layer is known for {count} of its tensors (first: {first})."
-        raise UnknownKeys(told, hint="Use --ignore-unknown to leave them out.")
-
-
-def _check_pair(first: FineTune, second: FineTune) -> None:
-    if not first.modules or not second.modules:
-        return
-    if first.family != second.family:
-        told = f"{first.path.name} is for {first.family_name}, {second.path.name} for {second.family_name}."
-        raise FamilyMismatch(told, hint="Mix only fine-tunes of one base model.")
-    components = [{module.partition(".")[0] for module in finetune.modules} for finetune in (first, second)]
-    disjoint = not first.modules.keys() & second.modules.keys()
-    if disjoint and (first.family is None or components[0] & components[1]):
-        told = f"{first.path.name} and {second.path.name} have no layer in common."
-        raise FamilyMismatch(told, hint="They belong to different models, or spell their layers differently.")
 
 
 def _touched(parts: Sequence[tuple[Part, FineTune]], family: Family | None) -> tuple[str, ...]:
