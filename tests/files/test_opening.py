@@ -1,6 +1,7 @@
 """Every path opens by its content: files, shards, pipelines, adapters; anything else is named for what it is."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from eleven.errors import FileError
+from eleven.files.hashes import identity
 from eleven.files.opening import open_container
 
 A, B = {"a": torch.ones(2)}, {"b": torch.zeros(3).half()}
@@ -57,6 +59,21 @@ def test_what_is_no_model_is_named(tmp_path, reason, ending):
 def test_paths_to_nothing_are_named(tmp_path, place):
     with pytest.raises(FileError, match=r"cannot be opened"):
         open_container(tmp_path / place)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for place in (tmp_path / "pipe.safetensors", Path("/dev/zero")):
+        for read in (open_container, identity):
+            with pytest.raises(FileError, match=r"is no regular file\."):
+                read(place)
+
+
+def test_what_is_a_model_of_another_kind_is_not_told_to_be_none(tmp_path):
+    (tmp_path / "a.gguf").write_bytes(b"GGUF\3\0\0\0")
+    with pytest.raises(FileError, match=r"a GGUF model, a kind that Eleven does not read\. Fetch the model again"):
+        open_container(tmp_path / "a.gguf")
 
 
 def test_content_decides_and_not_the_name(tmp_path):

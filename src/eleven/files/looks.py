@@ -11,7 +11,7 @@ LOOKS = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"riff", "a WebP picture or a sound"),
     (b"gif8", "a GIF picture"),
-    (b"gguf", "a GGUF model"),
+    (b"gguf", "a GGUF model, a kind that Eleven does not read"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"rar!", "a RAR archive"),

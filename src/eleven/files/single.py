@@ -23,7 +23,7 @@ def open_file(path: Path) -> Container:
         return _pickled(path)
     told = looks_like(start)
     if told is not None:
-        raise FileError(f"{path}: is {told}, not a model.", hint="Fetch the file again.")
+        raise FileError(f"{path}: is {told}.", hint="Fetch the model again, as .safetensors if there is one.")
     if path.suffix.lower() == ".safetensors":
         return SafetensorsFile(path)
     if path.suffix.lower() in PICKLES:

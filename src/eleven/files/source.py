@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -16,10 +17,12 @@ class Source:
     """A file held open for positional reads; can be deleted once closed."""
 
     def __init__(self, path: Path) -> None:
-        """FileError where the file cannot be opened."""
+        """FileError where the file cannot be opened, or is a pipe or a device, which would be waited for for ever."""
         self.path = path
         self._lock = Lock()
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise FileError(f"{path}: is no regular file.", hint="Save what comes from it in a file first.")
             self._file: BinaryIO = path.open("rb", buffering=0)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
