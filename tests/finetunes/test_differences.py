@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from eleven.errors import TensorError
+from eleven.errors import FamilyMismatch, TensorError
 from eleven.exports.extraction import suspicious
 from eleven.finetunes.opening import open_finetune
 from eleven.layers.family import family
@@ -68,11 +68,37 @@ def test_a_layer_of_another_shape_is_refused_with_both_shapes(tmp_path):
         changes(*paths)
 
 
-def test_layers_that_one_model_lacks_are_left_alone(tmp_path):
+def test_layers_that_the_base_lacks_are_refused_with_their_number(tmp_path):
     base = {"net.a.weight": torch.ones(3, 4)}
-    tuned = {"net.a.weight": torch.zeros(3, 4), "net.b.weight": torch.ones(3, 4)}
+    tuned = {"net.a.weight": torch.zeros(3, 4), "net.b.weight": torch.ones(3, 4), "net.position_ids": torch.ones(3)}
+    paths = write(tmp_path / "t.safetensors", tuned), write(tmp_path / "b.safetensors", base)
+    told = r"b\.safetensors lacks 1 of the 3 layers of t\.safetensors \(first: net\.b\.weight\).*whole model"
+    with pytest.raises(FamilyMismatch, match=told):
+        changes(*paths)
+
+
+def test_a_base_without_the_tuned_component_is_refused_and_one_with_more_is_not(tmp_path):
+    def text(size):
+        return {key: size * tensor for key, tensor in model(vae=False).items()}
+
+    def unet():
+        layers = [at for name, at in SD1.layers().items() if name.startswith("unet.") and len(at.shape) == 1]
+        return {SD1.sources()[at.name].key: torch.ones(at.shape) for at in layers}
+
+    both = write(tmp_path / "both.safetensors", unet() | text(1))
+    with pytest.raises(FamilyMismatch, match=r"te\.safetensors lacks \d+ of .*first: unet\."):
+        changes(both, write(tmp_path / "te.safetensors", text(2)))
+    assert len(changes(tmp_path / "te.safetensors", both)) == len(text(1))
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_a_base_in_eight_bits_is_subtracted_as_it_is(kind, tmp_path):
+    tuned, base = model(1, vae=False), {key: tensor.to(kind) for key, tensor in model(2, vae=False).items()}
     found = changes(write(tmp_path / "t.safetensors", tuned), write(tmp_path / "b.safetensors", base))
-    assert found.keys() == {"net.a.weight"}
+    for name, delta in found.items():
+        key = SD1.sources()[name].key
+        assert delta.flatten().equal(tuned[key] - base[key].float())
+    assert len(found) == len(tuned)
 
 
 def test_a_base_with_another_vae_is_suspicious_and_rounding_is_not(tmp_path):

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import torch
 
+from eleven.errors import UsageError
 from eleven.exports.baking import Request, bake
 from eleven.exports.forms import Form
 from eleven.exports.proof import Progress, Proof, ignore
 from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
+from eleven.finetunes.difference import require_layers
+from eleven.finetunes.opening import open_finetune
 from eleven.mix import Mix, Part
 
 UNTRAINED = "vae."
@@ -33,10 +36,26 @@ class Extraction:
 def extract(job: Extraction, *, progress: Progress = ignore) -> Proof:
     """Writes tuned − base as an adapter, one layer in memory at a time, and gives the proof.
 
-    Errors as `bake`; FamilyMismatch and TensorError where the two models have different layers.
+    Errors as `bake`; FamilyMismatch and TensorError where the two models have different layers, UsageError where they
+    are equal.
     """
     mix = Mix(parts=(Part(file=str(job.tuned)),))
-    return bake(mix, Request(job.to, job.form, base=job.base, force=job.force), progress=progress)
+    with open_checkpoint(job.tuned) as tuned, open_checkpoint(job.base) as base:
+        if tuned.family == base.family:
+            require_layers(tuned, base)
+    try:
+        return bake(mix, Request(job.to, job.form, base=job.base, force=job.force), progress=progress)
+    except UsageError:
+        _refuse_equal(job)
+        raise
+
+
+def _refuse_equal(job: Extraction) -> None:
+    with open_finetune(job.tuned, job.base) as found:
+        if any(bool(delta.dense().any()) for _, delta in found.deltas()):
+            return
+    told = f"the two models are equal: {job.tuned.name} changes no layer of {job.base.name}."
+    raise UsageError(told, hint="Is this the right base?")
 
 
 def suspicious(tuned: Path, base: Path) -> list[str]:

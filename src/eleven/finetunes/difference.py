@@ -13,6 +13,7 @@ from eleven.errors import BaseNeeded, FamilyMismatch, TensorError
 from eleven.files.container import Container
 from eleven.files.dtypes import bytes_of
 from eleven.finetunes.checkpoint import Checkpoint
+from eleven.layers.checkpoints import is_needless
 from eleven.layers.family import Family
 from eleven.layers.layer import Layer
 from eleven.techniques.exact import is_finite
@@ -73,8 +74,11 @@ class Difference:
     def change(self, module: str) -> list[tuple[Layer, Delta]]:
         """Tuned less base for each parameter that differs. BaseNeeded, FamilyMismatch for another base."""
         base = self._base()
-        pairs = [(name, base) for name in self.modules.get(module, ()) if name in base.sources]
-        return [found for name, base in pairs if (found := self._difference(name, base))]
+        names = self.modules.get(module, ())
+        if any(name not in base.sources for name in names):
+            require_layers(self.tuned, base)
+        shared = [name for name in names if name in base.sources]
+        return [found for name in shared if (found := self._difference(name, base))]
 
     def deltas(self) -> Iterator[tuple[Layer, Delta]]:
         """Every change, one module in memory at a time."""
@@ -110,7 +114,7 @@ class Difference:
         if tuned.shape != original.shape:
             told = f"{self.path.name}: {name} is {list(tuned.shape)}, in {base.path.name} {list(original.shape)}."
             raise TensorError(told, hint="They are different variants (inpainting?), or one is damaged.")
-        moved = tuned.float().sub_(original)
+        moved = tuned.float().sub_(original.float() if original.element_size() == 1 else original)
         if not is_finite(moved):
             raise TensorError(f"{self.path.name}: {name} holds NaN or infinity.", hint="The file is damaged.")
         layer = self._layer(name, tuple(tuned.shape))
@@ -119,6 +123,17 @@ class Difference:
     def _layer(self, name: str, shape: tuple[int, ...]) -> Layer:
         known = self.family.layers().get(name) if self.family else None
         return Layer(name, shape, known.block if known else "")
+
+
+def require_layers(tuned: Checkpoint, base: Checkpoint) -> None:
+    """FamilyMismatch where the base lacks layers of the tuned model, its picture decoder and constants aside."""
+    wanted = [name for name in tuned.sources if not name.startswith(f"{UNMIXED}.")]
+    lacking = [name for name in wanted if name not in base.sources and not (tuned.family is None and is_needless(name))]
+    if lacking:
+        told = f"{base.path.name} lacks {len(lacking)} of the {len(wanted)} layers of {tuned.path.name}"
+        raise FamilyMismatch(
+            f"{told} (first: {lacking[0]}).", hint="Give the whole model it was trained from, text encoders included."
+        )
 
 
 def same_bytes(first: Checkpoint, second: Checkpoint, name: str) -> bool:
