@@ -178,8 +178,9 @@ def test_an_error_leaves_nothing(base, part, tmp_path, monkeypatch):
         write(self, position, data)
 
     monkeypatch.setattr(AtomicFile, "write", fail)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="No space left") as caught:
         bake_into({part: 1.0}, base, tmp_path / "out")
+    assert str(caught.value).startswith(str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     assert not left(tmp_path)
 
@@ -216,7 +217,7 @@ def test_force_replaces_models_only(base, part, tmp_path):
 
 def test_the_base_is_never_replaced_from_inside_or_outside(base, part, tmp_path):
     was = {name: (base / name).read_bytes() for name in files_of(base)}
-    for to in (base, base / "unet", tmp_path):
+    for to in (base, base / "unet", base / "new", base / "new/deeper", tmp_path):
         with pytest.raises(OutputError):
             bake_into({part: 1.0}, base, to, force=True)
     assert {name: (base / name).read_bytes() for name in files_of(base)} == was

@@ -73,9 +73,12 @@ def identified(part: Part, path: Path) -> Part:
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
     """OutputError where what is to be written is, holds or lies in an input, even if overwriting is allowed."""
     for place in inputs:
-        if to.exists() and place.exists() and (to.samefile(place) or _holds(to, place) or _holds(place, to)):
+        same = to.exists() and place.exists() and to.samefile(place)
+        if same or _holds(to, place) or _holds(place, to):
             raise OutputError(f"{to} is one of the inputs.", hint="Choose another name.")
 
 
 def _holds(folder: Path, place: Path) -> bool:
-    return folder.resolve() in place.resolve().parents
+    """Whether a folder is above a place, which need not exist."""
+    above = (parent for parent in place.resolve().parents if parent.exists())
+    return folder.exists() and any(parent.samefile(folder) for parent in above)

@@ -12,10 +12,10 @@ from eleven.combination import Combination
 from eleven.errors import OutputError
 from eleven.exports.checkpoint import STALE, Leaf, Plan, Writing, planned, rewriting, rewritten
 from eleven.exports.metadata import RECIPE, common_metadata
+from eleven.exports.placing import making
 from eleven.exports.proof import LayerProof, Progress, Proof, ignore
 from eleven.exports.streaming import Stream
 from eleven.files.dtypes import bytes_of
-from eleven.files.folder import is_model
 from eleven.files.joined import Joined, Piece
 from eleven.finetunes.checkpoint import Checkpoint
 
@@ -30,15 +30,11 @@ def bake_into_folder(
 ) -> Proof:
     """Writes the folder with the mix added to its weights, with the recipe and the proof beside them.
 
-    The folder appears whole or not at all; OutputError where `force` would replace anything but a model's folder.
-    Errors as `bake_into`.
+    The folder appears whole or not at all. Errors as `making` and `bake_into`.
     """
-    _refuse(to, force=force)
     plan, lost = planned(combination, base)
     leaves = base.container.leaves() if isinstance(base.container, Joined) else []
-    made = to.parent / f".{to.name}.part"
-    shutil.rmtree(made, ignore_errors=True)
-    try:
+    with making(to, force=force) as made:
         _refuse_full_disk(to, leaves)
         shutil.copytree(base.path, made, ignore=lambda folder, names: _left_out(Path(folder), names, base.path, leaves))
         layers: list[LayerProof] = []
@@ -49,19 +45,7 @@ def bake_into_folder(
         proof = Proof(tuple(layers), tuple(lost.items()))
         (made / PROOF_FILE).write_text(proof.to_json(), encoding="utf-8")
         (made / RECIPE_FILE).write_text(common_metadata(combination, to.name, bundled=False)[RECIPE], encoding="utf-8")
-        _put_in_place(made, to)
-    except OSError as error:
-        raise OutputError(f"{to}: cannot be written: {error}.", hint="Check the folder and the disk.") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return proof
-
-
-def _refuse(to: Path, *, force: bool) -> None:
-    if to.exists() and not force:
-        raise OutputError(f"{to}: exists already.", hint="Choose another name, or use --force.")
-    if to.exists() and not (to.is_dir() and is_model(to)):
-        raise OutputError(f"{to}: exists and is no model's folder.", hint="Choose another name.")
 
 
 def _refuse_full_disk(to: Path, leaves: list[Piece]) -> None:
@@ -112,12 +96,3 @@ def _safe(name: str) -> str:
     if ending == "safetensors":
         return name
     return f"{stem.removeprefix('pytorch_') if stem.startswith('pytorch_model') else stem}.safetensors"
-
-
-def _put_in_place(made: Path, to: Path) -> None:
-    old = to.parent / f".{to.name}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if to.exists():
-        to.rename(old)
-    made.rename(to)
-    shutil.rmtree(old, ignore_errors=True)
