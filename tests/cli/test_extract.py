@@ -37,6 +37,30 @@ def test_difference_is_written_and_told(here, capsys):
     assert {"net.0.diff_b", "norm.w_norm"} <= found.keys()
 
 
+def test_energy_alone_has_no_limit_and_the_default_rank_has(here, capsys):
+    draw = torch.Generator().manual_seed(1)
+    base = {"net.weight": torch.zeros(96, 96)}
+    save_file(base, here / "base.safetensors")
+    save_file({"net.weight": torch.randn(96, 96, generator=draw)}, here / "tuned.safetensors")
+    assert extract() == 0
+    assert load_file("out.safetensors")["net.lora_up.weight"].shape == (96, 32)
+    assert "% of the energy is kept. Raise --rank." in capsys.readouterr().err
+    assert extract("--energy", "0.99", "--force") == 0
+    assert 32 < load_file("out.safetensors")["net.lora_up.weight"].shape[1] < 96
+    assert capsys.readouterr().err == ""
+    assert extract("--energy", "0.99", "--rank", "8", "--force") == 0
+    assert load_file("out.safetensors")["net.lora_up.weight"].shape == (96, 8)
+    assert "note: 1 of 1 layers keep less than --energy 0.99. Raise --rank." in capsys.readouterr().err
+
+
+def test_base_in_eight_bits_serves(here):
+    base = {key: tensor.to(torch.float8_e4m3fn) for key, tensor in load_file("base.safetensors").items()}
+    save_file(base, here / "base.safetensors")
+    assert extract("--dtype", "fp32") == 0
+    wanted = load_file("tuned.safetensors")["net.0.bias"] - base["net.0.bias"].float()
+    assert torch.equal(load_file("out.safetensors")["net.0.diff_b"], wanted)
+
+
 def test_json_tells_every_layer(here, capsys):
     assert extract("--as", "lokr", "--json") == 0
     told = json.loads(capsys.readouterr().out)
@@ -55,6 +79,10 @@ def test_json_tells_every_layer(here, capsys):
         (["--rank", "1", "--tolerance", "0.01"], "is above the tolerance 1.00e-02", 1),
         (["--to", "tuned.safetensors", "--force"], "is one of the inputs", 1),
         (["--to", "base.safetensors", "--force"], "is one of the inputs", 1),
+        (["--to", "out.ckpt"], "out.ckpt does not end in .safetensors.", 2),
+        (["--to", "no/out.safetensors"], "the folder no does not exist.", 1),
+        (["--base", "tuned.safetensors"], "the two models are equal", 2),
+        (["--as", "lokr", "--tolerance", "0"], "Use --as lora. Or raise --tolerance", 1),
         (["--base", "missing.safetensors"], "missing.safetensors", 2),
     ],
 )

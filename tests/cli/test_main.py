@@ -80,6 +80,32 @@ def test_wrong_usage_exits_with_two(words, capsys):
     assert "hint: " in err
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["doctor", "--nonsense"], "See `eleven doctor --help`."),
+        (["--quiet", "bake", "a.safetensors"], "See `eleven bake --help`."),
+        (["nonsense", "bake"], "`eleven --help` lists the commands."),
+        (["--nonsense"], "`eleven --help` lists the commands."),
+    ],
+)
+def test_wrong_usage_names_the_help_page_of_its_command(words, hint, capsys):
+    assert run(words) == 2
+    assert capsys.readouterr().err.endswith(f"hint: {hint}\n")
+
+
+def test_words_behind_two_dashes_are_no_options(command, capsys):
+    from eleven.cli.console import note
+
+    def probe(names: list[str]) -> None:
+        note("by the way")
+        raise FileError(" ".join(names))
+
+    command(probe)
+    assert run(["probe", "--", "--json", "--quiet"]) == 2
+    assert capsys.readouterr() == ("", "by the way\nerror: --json --quiet\n")
+
+
 @pytest.mark.parametrize(("kind", "code"), [(FileError, 2), (OutputError, 1)])
 def test_errors_have_cause_hint_and_the_code_of_their_class(kind, code, command, capsys):
     def probe() -> None:

@@ -45,6 +45,20 @@ def test_tolerance_is_an_upper_bound_and_names_the_worst_layer():
         ProofFailed, match=r"out.safetensors: relative error 5.00e-01 is above .*worst layer: b.*was written"
     ):
         proof.require(0.4999, "out.safetensors")
+    with pytest.raises(ProofFailed, match=r"Use --dtype fp32\. Or raise --tolerance; the file was written"):
+        proof.require(0.4, "out.safetensors", remedy="Use --dtype fp32.")
     with pytest.raises(ProofFailed):
         proof.require(float("nan"), "out.safetensors")
     Proof(()).require(0.0, "out.safetensors")
+
+
+@pytest.mark.parametrize("missed", [1.0, math.inf, math.nan])
+def test_errors_without_a_number_are_null_in_json(missed):
+    def refuse(name):
+        raise AssertionError(name)
+
+    proof = Proof((LayerProof("a", 0.0, missed, "full"),))
+    told = json.loads(proof.to_json(), parse_constant=refuse)
+    assert told["error"] is None
+    assert told["layers"][0]["error"] is None
+    assert json.loads(json.dumps(proof.summary()), parse_constant=refuse)["error"] is None

@@ -8,20 +8,21 @@ from typing import Annotated
 from typer import Argument, Option
 
 PARTS = "FILE:0.7, FILE:unet=0.7,te=0.4, a recipe (.toml, .json), or text with <lora:NAME:0.7>."
+ENERGY = "Compress to the rank that keeps this share of each layer's energy."
 
 
 def bake(
     parts: Annotated[list[str], Argument(metavar="PART…", help=PARTS)],
     to: Annotated[Path, Option(help="The file (or folder) to write.")],
-    rank: Annotated[str, Option(help="`exact`, or the rank to compress to.")] = "exact",
-    energy: Annotated[float, Option(help="Compress to the rank that keeps this share of each layer's energy.")] = 1.0,
+    rank: Annotated[str | None, Option(help="`exact`, or the rank to compress to (default: exact).")] = None,
+    energy: Annotated[float | None, Option(help=ENERGY)] = None,
     into: Annotated[Path | None, Option(help="Add the mix to this checkpoint instead of writing an adapter.")] = None,
     base: Annotated[Path | None, Option(help="The base model, for parts that depend on its weights.")] = None,
     method: Annotated[str | None, Option(help="How the parts combine (default: sum).")] = None,
     option: Annotated[list[str] | None, Option(help="An option of the method, as NAME=VALUE.")] = None,
     seed: Annotated[int | None, Option(help="For methods that draw.")] = None,
-    dialect: Annotated[str, Option(help="kohya, comfyui or diffusers.")] = "kohya",
-    dtype: Annotated[str, Option(help="fp16, bf16 or fp32.")] = "fp16",
+    dialect: Annotated[str | None, Option(help="kohya, comfyui or diffusers (default: kohya).")] = None,
+    dtype: Annotated[str | None, Option(help="fp16, bf16 or fp32 (default: fp16).")] = None,
     tolerance: Annotated[float | None, Option(min=0.0, help="Fail above this relative error (exact: 0.01).")] = None,
     models: Annotated[list[Path] | None, Option(help="A folder in which <lora:…> names are looked up.")] = None,
     ignore_unknown: Annotated[bool, Option("--ignore-unknown", help="Leave out tensors that are not known.")] = False,
@@ -33,14 +34,18 @@ def bake(
 
     Example: eleven bake lora.safetensors:0.7 lycoris.safetensors:0.7 --to both.safetensors
     """
-    from eleven.cli.writing import form_of, report, with_method
+    from eleven.cli.writing import Job, check_place, form_of, refuse_adapter_options, report, with_method
     from eleven.exports.baking import Request, bake, refuse_alias
     from eleven.mix_text import RECIPES, parse_mix
 
     mix = with_method(parse_mix(parts, folders=models or []), method, option or [], seed)
-    form = form_of(rank, energy, (dialect, dtype), private=strip_private)
+    if into is not None:
+        refuse_adapter_options(rank=rank, energy=energy, dialect=dialect, dtype=dtype, strip_private=strip_private)
+    form = form_of(rank or "exact", energy, (dialect or "kohya", dtype or "fp16"), private=strip_private)
     request = Request(to=to, form=form, into=into, base=base, ignore_unknown=ignore_unknown, force=force)
     exact = form.target is None and mix.method == "sum"
     allowed = 0.01 if tolerance is None and exact else tolerance
     refuse_alias(to, (Path(text) for text in parts if Path(text).suffix.lower() in RECIPES))
-    report(lambda progress: bake(mix, request, progress=progress), to, allowed, as_json)
+    check_place(to, folder=into is not None and into.is_dir())
+    job = Job(to, form if into is None else None, allowed)
+    report(lambda progress: bake(mix, request, progress=progress), job, as_json=as_json)

@@ -57,21 +57,29 @@ def parser(words: Sequence[str]) -> Any:  # noqa: ANN401 - typer keeps the type 
 
 def run(words: Sequence[str]) -> int:
     """The exit code of one command line; errors that Eleven or the parser raises on purpose are shown, others leave."""
-    as_json, quiet = "--json" in words, ["--quiet"] if "--quiet" in words else []
-    ordered = quiet + [word for word in words if word != "--quiet"]
+    end = words.index("--") if "--" in words else len(words)
+    options, rest = words[:end], words[end:]
+    as_json, quiet = "--json" in options, ["--quiet"] if "--quiet" in options else []
+    ordered = [*quiet, *(word for word in options if word != "--quiet"), *rest]
     try:
         code = parser(words).main(ordered, "eleven", standalone_mode=False)
     except ElevenError as error:
         show_error(error, as_json=as_json)
         return error.exit_code
     except typer.TyperException as error:
-        show_error(UsageError(error.format_message(), hint="`eleven --help` lists the commands."), as_json=as_json)
+        show_error(UsageError(error.format_message(), hint=where_to_look(words)), as_json=as_json)
         return UsageError.exit_code
     except KeyboardInterrupt:
         code = 130
     if code == 130:
         note("interrupted.")
     return code if isinstance(code, int) else 0
+
+
+def where_to_look(words: Sequence[str]) -> str:
+    """The help page for a command line that the parser refused."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    return f"See `eleven {command} --help`." if command in COMMANDS else "`eleven --help` lists the commands."
 
 
 def report_bug(*error: Any) -> None:  # noqa: ANN401 - what sys.excepthook takes

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from typer import Exit
 
 from eleven.cli.console import meter, note, show, show_error, show_json
-from eleven.errors import ProofFailed, UsageError
+from eleven.errors import OutputError, ProofFailed, UsageError
 from eleven.mix import Mix
 
 if TYPE_CHECKING:
@@ -19,6 +20,54 @@ if TYPE_CHECKING:
     from eleven.exports.proof import Progress, Proof
 
 WIDEST = 1 << 20
+LITTLE = 0.9
+"""A compressed file that keeps a smaller share of the energy is remarked on."""
+ROUNDED = 1e-4
+"""The share of a layer's energy that half precision may lose."""
+MODEL_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is written where, and the relative error that is allowed; no form where it is a checkpoint."""
+
+    to: Path
+    form: Form | None
+    tolerance: float | None
+
+    @property
+    def remedy(self) -> str:
+        """What would bring the file nearer to what was asked."""
+        if self.form is None:
+            return "Bake into a base of more precision (fp32)."
+        if self.form.technique != "lora":
+            return "Use --as lora."
+        if self.form.target is None:
+            return "" if self.form.dtype == "fp32" else "Use --dtype fp32."
+        if self.form.target.rank == WIDEST:
+            return "Raise --energy."
+        return "Raise --rank."
+
+
+def check_place(to: Path, *, folder: bool = False) -> None:
+    """UsageError for a name that tells of another format than is written; OutputError where no file can lie there."""
+    if not folder and to.is_dir():
+        raise OutputError(f"{to} is a folder.", hint="Name a file in it, such as mix.safetensors.")
+    if not to.parent.is_dir():
+        raise OutputError(f"the folder {to.parent} does not exist.", hint="Make it first, or choose another one.")
+    if folder and to.suffix.lower() in MODEL_FILES:
+        told = f"{to} is the name of a file, and a diffusers folder is written."
+        raise UsageError(told, hint=f"Call it {to.with_suffix('').name}.")
+    if not folder and to.suffix.lower() != ".safetensors":
+        raise UsageError(f"{to} does not end in .safetensors.", hint="Only that format is written.")
+
+
+def refuse_adapter_options(**given: object) -> None:
+    """UsageError for an option that only adapters have, given together with --into."""
+    name = next((name for name, value in given.items() if value is not None and value is not False), None)
+    if name is not None:
+        told = f"--{name.replace('_', '-')} is for adapters, and --into writes a checkpoint in its own types."
+        raise UsageError(told, hint="Leave one of both out.")
 
 
 def with_method(mix: Mix, method: str | None, options: Sequence[str], seed: int | None) -> Mix:
@@ -33,10 +82,10 @@ def with_method(mix: Mix, method: str | None, options: Sequence[str], seed: int 
 
 
 def form_of(
-    rank: str, energy: float, written: tuple[str, str], *, private: bool = False, technique: str = "lora"
+    rank: str, energy: float | None, written: tuple[str, str], *, private: bool = False, technique: str = "lora"
 ) -> Form:
-    """Rank, energy, and (dialect, dtype) as a form. UsageError for values out of range."""
-    dialect, dtype = written
+    """Rank, energy (None for all), and (dialect, dtype) as a form. UsageError for values out of range."""
+    (dialect, dtype), energy = written, 1.0 if energy is None else energy
     from eleven.compress import Target
     from eleven.exports.forms import Form
 
@@ -51,20 +100,36 @@ def form_of(
     return Form(target, dialect, dtype, private=private, technique=technique)
 
 
-def report(write: Callable[[Progress], Proof], to: Path, tolerance: float | None, as_json: bool) -> None:
+def report(write: Callable[[Progress], Proof], job: Job, *, as_json: bool) -> None:
     """Runs the job behind a progress bar and shows its proof; leaves with 1 where it is above the tolerance."""
     leave_a_core_to_the_writer()
-    with meter(f"writing {to.name}", None) as advance:
+    with meter(f"writing {job.to.name}", None) as advance:
         proof = write(advance)
     if as_json:
-        show_json({"path": to, "tolerance": tolerance, **proof.listed()})
+        show_json({"path": job.to, "tolerance": job.tolerance, **proof.listed()})
     else:
-        _show(proof, to)
+        _show(proof, job.to)
     try:
-        proof.require(math.inf if tolerance is None else tolerance, str(to))
+        proof.require(math.inf if job.tolerance is None else job.tolerance, str(job.to), remedy=job.remedy)
     except ProofFailed as error:
         show_error(error, as_json=False)
         raise Exit(error.exit_code) from None
+    for remark in remarks(proof, job):
+        note(remark)
+
+
+def remarks(proof: Proof, job: Job) -> list[str]:
+    """What a compressed file keeps less of than was asked, or than is wise, each with a remedy."""
+    target, found = job.form.target if job.form else None, list[str]()
+    if target is not None and target.energy < 1:
+        stored = [layer for layer in proof.layers if layer.form.startswith(("rank", "kronecker"))]
+        short = sum(1 - layer.error**2 < target.energy - ROUNDED for layer in stored)
+        if short:
+            told = f"note: {short} of {len(stored)} layers keep less than --energy {target.energy:g}."
+            found.append(f"{told} {job.remedy}")
+    if job.form is not None and proof.kept < LITTLE:
+        found.append(f"note: only {100 * proof.kept:.3g} % of the energy is kept. {job.remedy}")
+    return found
 
 
 def leave_a_core_to_the_writer() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from eleven.errors import ProofFailed
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,10 @@ class Proof:
         """The layers furthest from what was asked."""
         return sorted(self.layers, key=lambda layer: -layer.error)[:count]
 
-    def summary(self) -> dict[str, float | int]:
-        """What is stored in the file and shown first."""
+    def summary(self) -> dict[str, float | None]:
+        """What is stored in the file and shown first; no number where JSON has none for it."""
         return {
-            "error": float(f"{self.error:.3e}"),
+            "error": finite(float(f"{self.error:.3e}")),
             "kept": round(self.kept, 6),
             "applied": len(self.layers),
             "not_applied": len(self.skipped),
@@ -73,19 +77,25 @@ class Proof:
 
     def listed(self) -> dict[str, object]:
         """Totals, every layer and everything skipped."""
-        layers = [asdict(layer) | {"error": layer.error} for layer in self.layers]
+        told = (asdict(layer) | {"error": layer.error} for layer in self.layers)
+        layers = [{key: finite(value) for key, value in layer.items()} for layer in told]
         return {**self.summary(), "layers": layers, "skipped": dict(self.skipped)}
 
     def to_json(self) -> str:
         """What `listed` gives, as text."""
-        return json.dumps(self.listed(), indent=2)
+        return json.dumps(self.listed(), indent=2, allow_nan=False)
 
-    def require(self, tolerance: float, place: str) -> None:
-        """ProofFailed where the total error is above `tolerance`."""
+    def require(self, tolerance: float, place: str, *, remedy: str = "") -> None:
+        """ProofFailed where the total error is above `tolerance`; its hint is what would lessen the error."""
         if not self.error <= tolerance:
             worst = self.worst(1)[0]
             raise ProofFailed(
                 f"{place}: relative error {self.error:.2e} is above the tolerance {tolerance:.2e} "
                 f"(worst layer: {worst.layer}, {worst.error:.2e}).",
-                hint="Raise --rank or --tolerance; the file was written.",
+                hint=f"{remedy}{' Or raise' if remedy else 'Raise'} --tolerance; the file was written.",
             )
+
+
+def finite(value: Value) -> Value | None:
+    """The value, or None for infinity and NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
