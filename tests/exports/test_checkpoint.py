@@ -22,6 +22,7 @@ from checkpoints_for_tests import (
 from places_for_tests import BIASES, FAMILIES, TE2, UNET, At
 
 from eleven.errors import FamilyMismatch, OutputError, TensorError, UsageError
+from eleven.techniques.loha import Hadamard
 
 
 def part_and_changes(name: str) -> tuple[Tensors, dict[str, list[tuple[At, torch.Tensor]]]]:
@@ -208,3 +209,21 @@ def test_embeddings_alone_cannot_be_baked_into_a_checkpoint(tmp_path):
     with pytest.raises(UsageError, match=r"an embedding cannot be baked into a checkpoint \(eve\)"):
         bake_into({word: 1.0}, base, tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_change_without_factors_is_worked_out_once(tmp_path, monkeypatch):
+    base = save(tmp_path / "base.safetensors", unknown_model())
+    sizes = {"hada_w1_a": (24, 5), "hada_w1_b": (5, 16), "hada_w2_a": (24, 5), "hada_w2_b": (5, 16)}
+    files = {
+        save(tmp_path / f"{seed}.safetensors", {f"{LINEAR}.{end}": normal(*at, seed=seed) for end, at in sizes.items()})
+        for seed in range(3)
+    }
+    dense, count = Hadamard.dense, []
+
+    def counted(self):
+        count.append(self)
+        return dense(self)
+
+    monkeypatch.setattr(Hadamard, "dense", counted)
+    bake_into(dict.fromkeys(files, 0.01), base, tmp_path / "out.safetensors")
+    assert len(count) == 3

@@ -95,22 +95,46 @@ def test_all_else_is_copied_and_recipe_and_proof_lie_beside(base, part, tmp_path
     assert not left(tmp_path)
 
 
-def test_weights_that_are_not_rewritten_are_not_left_beside_the_new_ones(base, part, tmp_path):
+def test_variants_of_rewritten_weights_are_not_left_beside_the_new_ones(base, part, tmp_path):
     stale = (
         "unet/diffusion_pytorch_model.fp16.safetensors",
         "unet/diffusion_pytorch_model.bf16.safetensors",
         "unet/diffusion_pytorch_model.non_ema.safetensors",
         "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model-00001-of-00002.bin",
         "unet/diffusion_flax_model.msgpack",
         "text_encoder/pytorch_model.bin",
-        "v1-5-pruned.safetensors",
-        "v1-5-pruned.ckpt",
+        "text_encoder/tf_model.h5",
+        "text_encoder/model.onnx",
     )
     for name in stale:
         (base / name).write_bytes(b"old")
-    bake_into({part: 1.0}, base, tmp_path / "out")
-    assert not set(stale) & files_of(tmp_path / "out")
+    proof = bake_into({part: 1.0}, base, tmp_path / "out")
     assert files_of(tmp_path / "out") | set(stale) == files_of(base) | {PROOF_FILE, RECIPE_FILE}
+    assert not set(stale) & files_of(tmp_path / "out")
+    assert not proof.skipped
+
+
+def test_unrelated_weights_are_copied(base, part, tmp_path):
+    others = ("vae.pt", "learned_embeds.bin", "unet/projector.bin", "text_encoder/head.safetensors", "model.onnx")
+    for name in others:
+        (base / name).write_bytes(name.encode())
+    save(base / "eve.safetensors", {"emb_params": torch.ones(2, 768)})
+    save(base / "other_lora.safetensors", read(part))
+    proof = bake_into({part: 1.0}, base, tmp_path / "out")
+    assert files_of(tmp_path / "out") == files_of(base) | {PROOF_FILE, RECIPE_FILE}
+    assert all((tmp_path / "out" / name).read_bytes() == name.encode() for name in others)
+    assert not proof.skipped
+
+
+def test_the_model_without_the_mix_is_left_out_and_listed(base, part, tmp_path):
+    save(base / "v1-5-pruned.safetensors", skeleton("sd1", SINGLE))
+    torch.save({"state_dict": skeleton("sd1", SINGLE)}, base / "v1-5-pruned.ckpt")
+    save(base / "unet/older.safetensors", read(base / UNET))
+    proof = bake_into({part: 1.0}, base, tmp_path / "out")
+    stale = {"v1-5-pruned.safetensors", "v1-5-pruned.ckpt", "unet/older.safetensors"}
+    assert dict(proof.skipped) == dict.fromkeys(stale, "it holds the model without the mix, so it was left out")
+    assert files_of(tmp_path / "out") == files_of(base) - stale | {PROOF_FILE, RECIPE_FILE}
 
 
 def test_pickled_components_become_safetensors_under_the_names_that_are_looked_for(base, part, tmp_path):

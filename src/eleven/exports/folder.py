@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
 from eleven.combination import Combination
-from eleven.errors import OutputError
+from eleven.errors import ElevenError, OutputError
 from eleven.exports.checkpoint import STALE, Leaf, Plan, Writing, planned, rewriting, rewritten
 from eleven.exports.metadata import RECIPE, common_metadata
 from eleven.exports.placing import making
@@ -17,12 +18,19 @@ from eleven.exports.proof import LayerProof, Progress, Proof, ignore
 from eleven.exports.streaming import Stream
 from eleven.files.dtypes import bytes_of
 from eleven.files.joined import Joined, Piece
-from eleven.finetunes.checkpoint import Checkpoint
+from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
 
 PROOF_FILE, RECIPE_FILE = "eleven_proof.json", "eleven_recipe.json"
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5", ".onnx", ".onnx_data", ".pb")
-"""Endings of weights: beside those that are rewritten, others would be the model as it was before."""
+"""Endings of weights."""
 INDEX = ".index.json"
+SHARD = re.compile(r"-\d+-of-\d+$")
+STEMS = {
+    "diffusers": ("diffusion_pytorch_model", "diffusion_flax_model"),
+    "transformers": ("model", "pytorch_model", "flax_model", "tf_model", "openvino_model"),
+}
+"""What the libraries call the same weights in their formats."""
+BEFORE = "it holds the model without the mix, so it was left out"
 
 
 def bake_into_folder(
@@ -30,13 +38,17 @@ def bake_into_folder(
 ) -> Proof:
     """Writes the folder with the mix added to its weights, with the recipe and the proof beside them.
 
-    The folder appears whole or not at all. Errors as `making` and `bake_into`.
+    Other formats and variants of these weights are left out; models beside them that the mix would change are listed
+    as skipped; the rest is copied. The folder appears whole or not at all. Errors as `making` and `bake_into`.
     """
     plan, lost = planned(combination, base)
     leaves = base.container.leaves() if isinstance(base.container, Joined) else []
     with making(to, force=force) as made:
         _refuse_full_disk(to, leaves)
-        shutil.copytree(base.path, made, ignore=lambda folder, names: _left_out(Path(folder), names, base.path, leaves))
+        others = {file: BEFORE for file in _others(base.path, leaves) if _is_changed(file, combination)}
+        lost |= {file.relative_to(base.path).as_posix(): reason for file, reason in others.items()}
+        gone = {*others, *_variants(leaves)}
+        shutil.copytree(base.path, made, ignore=lambda at, names: {name for name in names if Path(at, name) in gone})
         layers: list[LayerProof] = []
         with closing(_rewritten(combination, base.path, made, leaves, (plan, lost))) as proofs:
             for proof in proofs:
@@ -56,11 +68,39 @@ def _refuse_full_disk(to: Path, leaves: list[Piece]) -> None:
         raise OutputError(told, hint="Free some space, or write to another disk.")
 
 
-def _left_out(folder: Path, names: list[str], root: Path, leaves: list[Piece]) -> set[str]:
-    """What is not copied of a folder: weights and their index, where some of its weights are rewritten."""
-    rewritten_here = any(leaf.container.path.parent == folder for leaf in leaves)
-    stale = {name for name in names if name.endswith(WEIGHTS) or name.endswith(INDEX)}
-    return stale if rewritten_here or folder == root else set()
+def _variants(leaves: list[Piece]) -> set[Path]:
+    """Every format and variant of the weights that are rewritten, and their indices."""
+    found: set[Path] = set()
+    for leaf in leaves:
+        own = leaf.container.path
+        kind, names = _kind(own.name), {own.name, _safe(own.name)}
+        files = [file for file in own.parent.iterdir() if file.name.endswith((*WEIGHTS, INDEX))]
+        found |= {file for file in files if file.name in names or _kind(file.name) == kind}
+    return found
+
+
+def _kind(name: str) -> str:
+    """What a weights file is called in all its formats and variants."""
+    stem = SHARD.sub("", name.removesuffix(INDEX).partition(".")[0])
+    known = next((kind for kind, stems in STEMS.items() if stem in stems), None)
+    return known or SHARD.sub("", name.removesuffix(INDEX).rpartition(".")[0])
+
+
+def _others(root: Path, leaves: list[Piece]) -> list[Path]:
+    """The weights beside those that are rewritten, and in the root, that are no variant of them."""
+    folders = {root, *(leaf.container.path.parent for leaf in leaves)}
+    files = [file for folder in sorted(folders) for file in sorted(folder.iterdir()) if file.name.endswith(WEIGHTS)]
+    known = _variants(leaves)
+    return [file for file in files if file not in known and file.is_file()]
+
+
+def _is_changed(file: Path, combination: Combination) -> bool:
+    """Whether a file is a model that the mix would change."""
+    try:
+        with open_checkpoint(file) as found:
+            return bool(planned(combination, found)[0])
+    except ElevenError:
+        return False
 
 
 def _rewritten(
