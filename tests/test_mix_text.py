@@ -77,3 +77,54 @@ def test_a_missing_recipe_and_an_empty_mix_are_refused(tmp_path):
         parse_mix([str(tmp_path / "none.toml")])
     with pytest.raises(UsageError, match="at least one"):
         parse_mix([])
+
+
+def test_a_file_whose_name_has_a_colon_is_taken_as_it_stands(tmp_path):
+    name = str(tmp_path / "v:2.safetensors")
+    with pytest.raises(UsageError, match=r"FILE:0\.7"):
+        parse_part(name)
+    (tmp_path / "v:2.safetensors").write_bytes(b"")
+    assert parse_part(name) == Part(file=name)
+    assert parse_part(f"{name}:0.5") == Part(file=name, strength=0.5)
+    assert parse_part("x" * 5000 + ":0.5").strength == 0.5
+
+
+@pytest.mark.parametrize("texts", [["mix.toml", "a.safetensors"], ["mix.toml:0.5"], ["a.pt", "b.json:te=1"]])
+def test_a_recipe_among_parts_is_refused(texts):
+    with pytest.raises(UsageError, match="a recipe stands alone and takes no strength"):
+        parse_mix(texts)
+
+
+def test_the_index_of_a_sharded_model_is_no_recipe():
+    assert parse_mix(["m.safetensors.index.json"]).parts[0].file == "m.safetensors.index.json"
+
+
+TYPO = '[[parts]]\nfile = "a"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TYPO + "strenght = 1", "part 1: strenght is an unknown field (did you mean strength?)."),
+        (TYPO.replace("parts", "partz"), "partz is an unknown field (did you mean parts?)."),
+        (TYPO + "strength = 'much'", "part 1: strength is no number."),
+        (TYPO + "strength = 1000", "part 1: strength is above 100."),
+        (TYPO + "at = { te = nan }", "part 1: at.te is no finite number."),
+        ("seed = 'x'\n" + TYPO, "seed is no whole number."),
+        ("options = { a = [1] }\n" + TYPO, "options.a is no text, number or truth value."),
+        ("parts = ['a']", "part 1 is no table of fields."),
+        ("parts = []", "parts needs at least one part."),
+        ("[[parts]]\nstrength = 1", "part 1: file is missing."),
+        ("schema_version = 9\n" + TYPO, "schema_version is no version that this Eleven reads (it reads 1)."),
+    ],
+)
+def test_a_recipe_is_faulted_once_for_each_typo_and_by_its_name(tmp_path, text, told):
+    (tmp_path / "mix.toml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        parse_mix([str(tmp_path / "mix.toml")])
+    assert caught.value.cause == f"{tmp_path / 'mix.toml'}: the recipe does not fit: {told}"
+
+
+def test_a_missing_recipe_has_a_way_out(tmp_path):
+    with pytest.raises(UsageError, match=r"none\.toml: cannot be read as a recipe: No such file.*Check the path"):
+        parse_mix([str(tmp_path / "none.toml")])

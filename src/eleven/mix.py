@@ -11,6 +11,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from eleven.errors import UsageError
+from eleven.recipe_faults import Fault, phrases
 
 SCHEMA = 1
 TEXT_ENCODERS = {"text_encoder": "te1", "text_encoder_2": "te2", "text_encoder_3": "te3"}
@@ -129,7 +130,8 @@ class Mix(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            faults = [Fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+            told = "; ".join(phrases(faults, {*cls.model_fields, *Part.model_fields}))
             raise UsageError(f"the recipe does not fit: {told}.", hint="See docs/reference/recipe.md.") from error
 
 

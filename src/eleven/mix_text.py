@@ -10,6 +10,7 @@ from eleven.errors import UsageError
 from eleven.mix import Mix, Part
 
 RECIPES = {".toml": Mix.from_toml, ".json": Mix.from_json}
+INDEX = ".index.json"
 MODELS = (".safetensors", ".pt", ".bin", ".ckpt", ".pth")
 TAG = re.compile(r"<(?:lora|lyco):([^<>]*)>")
 HINT = "Write FILE, FILE:0.7, or FILE:unet=0.7,te=0.4."
@@ -20,35 +21,58 @@ def parse_mix(texts: Sequence[str], *, folders: Iterable[Path] = ()) -> Mix:
 
     UsageError where a text is none of these or a name is not found.
     """
-    if len(texts) == 1 and Path(texts[0]).suffix.lower() in RECIPES:
+    if len(texts) == 1 and is_recipe(texts[0]):
         return read_recipe(Path(texts[0]))
     parts: list[Part] = []
     for text in texts:
         parts.extend(parse_tags(text, folders=folders) if TAG.search(text) else [parse_part(text)])
+    recipe = next((part.file for part in parts if is_recipe(part.file)), None)
+    if recipe is not None:
+        raise UsageError(f"{recipe}: a recipe stands alone and takes no strength.", hint="Add parts in the recipe.")
     if not parts:
         raise UsageError("a mix needs at least one part.", hint=HINT)
     return Mix(parts=tuple(parts))
+
+
+def is_recipe(file: str) -> bool:
+    """Whether the name is a recipe's; the index of a sharded model is none."""
+    return Path(file).suffix.lower() in RECIPES and not file.lower().endswith(INDEX)
 
 
 def read_recipe(path: Path) -> Mix:
     """The mix in a .toml or .json recipe; relative files are looked up beside the recipe."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as a recipe: {error}.") from error
-    mix = RECIPES[path.suffix.lower()](text)
+        mix = RECIPES[path.suffix.lower()](text)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: cannot be read as a recipe: {reason}.", hint="Check the path.") from error
+    except UsageError as error:
+        raise error.at(path) from error
     parts = [part.model_copy(update={"file": str(path.parent / part.file)}) for part in mix.parts]
     return mix.model_copy(update={"parts": tuple(parts)})
 
 
 def parse_part(text: str) -> Part:
-    """One part from FILE, FILE:STRENGTH or FILE:ADDRESS=STRENGTH,…; a Windows drive's colon belongs to the file."""
+    """One part from FILE, FILE:STRENGTH or FILE:ADDRESS=STRENGTH,…; a Windows drive's colon belongs to the file.
+
+    Only the text is looked at, but for one question: a text that names an existing file as it stands is that file.
+    """
+    if _exists(text):
+        return Part(file=text)
     head, colon, tail = text.rpartition(":")
     drive = len(head) == 1 and head.isalpha()
     if not colon or drive:
         return Part(file=_file(text, text))
     strength, at = _strengths(tail, text)
     return Part(file=_file(head, text), strength=strength, at=at)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def parse_tags(text: str, *, folders: Iterable[Path]) -> list[Part]:

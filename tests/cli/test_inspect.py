@@ -65,7 +65,7 @@ def test_folders_inside_are_read_when_asked(folder, capsys):
     told = json.loads(capsys.readouterr().out)
     assert len(told) == 5
     assert any(one["path"].endswith("three.safetensors") for one in told)
-    assert next(one["error"]["cause"] for one in told if "error" in one).endswith("not a model.")
+    assert next(one["error"]["cause"] for one in told if "error" in one).endswith("a confirmation.")
 
 
 def test_a_folder_that_is_one_model_is_no_table(folder, capsys):
