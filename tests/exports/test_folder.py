@@ -151,8 +151,9 @@ def test_pickled_components_become_safetensors_under_the_names_that_are_looked_f
         assert all(tensor.equal(expected[key]) for key, tensor in out.items())
 
 
+@pytest.mark.parametrize("variant", ["", ".fp16"])
 @pytest.mark.parametrize("ending", ["safetensors", "bin"])
-def test_sharded_components_stay_sharded_with_an_index_that_fits(ending, base, part, tmp_path):
+def test_sharded_components_stay_sharded_with_an_index_that_fits(ending, variant, base, part, tmp_path):
     weights = read(base / UNET)
     (base / UNET).unlink()
     halves = {1: dict(list(weights.items())[::2]), 2: dict(list(weights.items())[1::2])}
@@ -162,21 +163,22 @@ def test_sharded_components_stay_sharded_with_an_index_that_fits(ending, base, p
             base / "unet" / names[number], some
         )
     homes = {key: names[number] for number, some in halves.items() for key in some}
-    index = base / f"unet/diffusion_pytorch_model.{ending}.index.json"
+    index = base / f"unet/diffusion_pytorch_model.{ending}.index{variant}.json"
     index.write_text(json.dumps({"metadata": {"total_size": 7}, "weight_map": homes}))
     proof = bake_into({part: 1.0}, base, tmp_path / "out")
     assert len(proof.layers) == 2
-    told = json.loads((tmp_path / "out/unet/diffusion_pytorch_model.safetensors.index.json").read_text())
+    told = json.loads((tmp_path / f"out/unet/diffusion_pytorch_model.safetensors.index{variant}.json").read_text())
     assert told["metadata"] == {"total_size": 7}
     found = {key: read(tmp_path / "out/unet" / name)[key] for key, name in told["weight_map"].items()}
     assert found.keys() == weights.keys()
     assert {key for key, tensor in found.items() if not tensor.equal(weights[key])} == {TO_Q}
-    assert not any(name.endswith((".bin", ".bin.index.json")) for name in files_of(tmp_path / "out"))
+    assert not any(".bin" in name for name in files_of(tmp_path / "out"))
 
 
 def test_an_index_of_other_weights_is_not_copied(base, part, tmp_path):
     index = {"weight_map": {"a": "model-00001-of-00001.bin"}}
-    (base / "text_encoder/pytorch_model.bin.index.json").write_text(json.dumps(index))
+    for ending in ("bin.index.json", "bin.index.fp16.json"):
+        (base / f"text_encoder/pytorch_model.{ending}").write_text(json.dumps(index))
     bake_into({part: 1.0}, base, tmp_path / "out")
     assert files_of(tmp_path / "out/text_encoder") == {"model.safetensors"}
 

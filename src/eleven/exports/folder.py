@@ -23,7 +23,8 @@ from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
 PROOF_FILE, RECIPE_FILE = "eleven_proof.json", "eleven_recipe.json"
 WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".h5", ".onnx", ".onnx_data", ".pb")
 """Endings of weights."""
-INDEX = ".index.json"
+INDEX = re.compile(r"\.index(\.\w+)?\.json$")
+"""Ending of an index of shards, perhaps with a variant."""
 SHARD = re.compile(r"-\d+-of-\d+$")
 STEMS = {
     "diffusers": ("diffusion_pytorch_model", "diffusion_flax_model"),
@@ -74,16 +75,16 @@ def _variants(leaves: list[Piece]) -> set[Path]:
     for leaf in leaves:
         own = leaf.container.path
         kind, names = _kind(own.name), {own.name, _safe(own.name)}
-        files = [file for file in own.parent.iterdir() if file.name.endswith((*WEIGHTS, INDEX))]
+        files = [file for file in own.parent.iterdir() if file.name.endswith(WEIGHTS) or INDEX.search(file.name)]
         found |= {file for file in files if file.name in names or _kind(file.name) == kind}
     return found
 
 
 def _kind(name: str) -> str:
     """What a weights file is called in all its formats and variants."""
-    stem = SHARD.sub("", name.removesuffix(INDEX).partition(".")[0])
+    stem = SHARD.sub("", INDEX.sub("", name).partition(".")[0])
     known = next((kind for kind, stems in STEMS.items() if stem in stems), None)
-    return known or SHARD.sub("", name.removesuffix(INDEX).rpartition(".")[0])
+    return known or SHARD.sub("", INDEX.sub("", name).rpartition(".")[0])
 
 
 def _others(root: Path, leaves: list[Piece]) -> list[Path]:
@@ -122,12 +123,13 @@ def _rewritten(
 def _write_index(folder: Path, made: Path, leaves: list[Piece]) -> None:
     """The index of rewritten shards, under the name that belongs to safetensors."""
     here = {leaf.container.path.name for leaf in leaves if leaf.container.path.parent == folder}
-    for index in sorted(folder.glob(f"*{INDEX}")):
-        listed = json.loads(index.read_text(encoding="utf-8"))
-        if here == set(listed["weight_map"].values()):
+    for index in sorted(folder.glob("*.json")):
+        ending = INDEX.search(index.name)
+        listed = json.loads(index.read_text(encoding="utf-8")) if ending else {}
+        if ending and here == set(listed["weight_map"].values()):
             listed["weight_map"] = {key: _safe(name) for key, name in listed["weight_map"].items()}
             text = json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
-            (made / f"{_safe(index.name.removesuffix(INDEX))}{INDEX}").write_text(text, encoding="utf-8")
+            (made / f"{_safe(index.name[: ending.start()])}{ending[0]}").write_text(text, encoding="utf-8")
 
 
 def _safe(name: str) -> str:
