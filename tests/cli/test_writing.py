@@ -44,6 +44,11 @@ def test_names_of_other_formats_are_refused(here, capsys, name):
     assert told == "out.safetensors is the name of a file, and a diffusers folder is written. Call it out."
 
 
+def test_a_name_that_the_disk_cannot_hold_is_told(here, capsys):
+    told = failing(capsys, "a.safetensors", "--to", "a" * 300 + ".safetensors", code=1)
+    assert "cannot be written: File name too long" in told
+
+
 @pytest.mark.parametrize(
     "given",
     [["--rank", "exact"], ["--energy", "0.9"], ["--dialect", "kohya"], ["--dtype", "fp16"], ["--strip-private"]],

@@ -51,9 +51,13 @@ class Job:
 
 def check_place(to: Path, *, folder: bool = False) -> None:
     """UsageError for a name that tells of another format than is written; OutputError where no file can lie there."""
-    if not folder and to.is_dir():
+    try:
+        taken, placed = to.is_dir(), to.parent.is_dir()
+    except OSError as error:
+        raise OutputError(f"{to}: cannot be written: {error.strerror}.", hint="Choose another name.") from error
+    if not folder and taken:
         raise OutputError(f"{to} is a folder.", hint="Name a file in it, such as mix.safetensors.")
-    if not to.parent.is_dir():
+    if not placed:
         raise OutputError(f"the folder {to.parent} does not exist.", hint="Make it first, or choose another one.")
     if folder and to.suffix.lower() in MODEL_FILES:
         told = f"{to} is the name of a file, and a diffusers folder is written."
