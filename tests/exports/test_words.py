@@ -9,6 +9,7 @@ from files_for_tests import bake_files, header, lora, normal, read, save, write
 import eleven
 from eleven.errors import TensorError
 from eleven.exports.forms import Form
+from eleven.techniques.textual_inversion import read_output, read_word
 
 QUERY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
 
@@ -52,3 +53,27 @@ def test_one_word_taught_twice_is_refused_unless_it_is_the_same(tmp_path):
 def test_words_at_strength_0_stay_behind(tmp_path):
     bake_files({adapter(tmp_path): 0.5, word(tmp_path, "eve"): 0.0}, tmp_path / "out.safetensors")
     assert not any("eve" in key for key in read(tmp_path / "out.safetensors"))
+
+
+def test_output_vectors_travel_too(tmp_path):
+    file = save(tmp_path / "eve.safetensors", {"emb_params": normal(2, 768), "emb_params_out": normal(3, 768)})
+    bake_files({adapter(tmp_path): 0.5, file: 1.0}, tmp_path / "out.safetensors", Form(dtype="fp32"))
+    with eleven.open(tmp_path / "out.safetensors") as opened:
+        (found,) = opened.words
+        assert not opened.unread
+        assert read_word(found, opened.container.read)["text_encoder"].equal(normal(2, 768))
+        assert read_output(found, opened.container.read)["text_encoder"].equal(normal(3, 768))
+
+
+def test_output_vectors_alone_are_refused(tmp_path):
+    file = save(tmp_path / "eve.safetensors", {"emb_params_out": normal(3, 768)})
+    with pytest.raises(TensorError, match=r"eve\.safetensors: eve has output vectors only.*Leave"):
+        bake_files({adapter(tmp_path): 0.5, file: 1.0}, tmp_path / "out.safetensors")
+
+
+def test_diffusers_gets_no_words_and_the_proof_says_so(tmp_path):
+    files = {adapter(tmp_path): 0.5, word(tmp_path, "eve"): 1.0}
+    proof = bake_files(files, tmp_path / "out.safetensors", Form(dialect="diffusers"))
+    assert not any("eve" in key for key in read(tmp_path / "out.safetensors"))
+    assert [name for name, _ in proof.skipped] == ["word eve"]
+    assert not bake_files(files, tmp_path / "kohya.safetensors").skipped

@@ -19,7 +19,7 @@ from eleven.exports.fusing import Asked, asked
 from eleven.exports.metadata import adapter_metadata, proof_metadata
 from eleven.exports.proof import LayerProof, Progress, Proof, ignore
 from eleven.exports.spelling import file_modules
-from eleven.exports.words import bundled_words
+from eleven.exports.words import bundled_words, words_left_out
 from eleven.files.growing import GrowingFile, room_for
 from eleven.layers.layer import Place
 from eleven.techniques import lokr
@@ -40,7 +40,7 @@ def bake_adapter(
     the form's type. OutputError where `to` exists (unless `force`) or the disk is full.
     """
     modules, unnamed = file_modules(combination, form.dialect)
-    words = bundled_words(combination, DTYPES[form.dtype])
+    words = bundled_words(combination, form.dialect, DTYPES[form.dtype])
     metadata = adapter_metadata(combination, to.stem, form.dialect, private=form.private)
     room = room_for([*words, *_names(modules)], metadata)
     layers: list[LayerProof] = []
@@ -54,7 +54,12 @@ def bake_adapter(
         if not file.entries and not layers:
             raise UsageError("the mix changes nothing.", hint="Is every strength 0, or every file without a change?")
         missing = [layer.layer for layer in layers if layer.form == NOTHING and layer.missed]
-        skipped = [*((name, f"{form.dialect} has no place for it") for name in missing), *_nameless(unnamed, form)]
+        absent = words_left_out(combination, form.dialect)
+        skipped = [
+            *absent,
+            *((name, f"{form.dialect} has no place for it") for name in missing),
+            *_nameless(unnamed, form),
+        ]
         proof = Proof(tuple(layers), tuple(skipped))
         file.metadata |= metadata | proof_metadata(proof, file.digest)
     return proof

@@ -168,12 +168,21 @@ def _append(side: dict[str, Rows], encoder: str, key: str, shape: tuple[int, int
 
 def read_word(word: Word, read: Callable[[str], Tensor]) -> dict[str, Float[Tensor, "n dim"]]:
     """The vectors of each encoder, float32. TensorError where one is no finite number."""
+    return _read(word.token, word.vectors, read)
+
+
+def read_output(word: Word, read: Callable[[str], Tensor]) -> dict[str, Float[Tensor, "n dim"]]:
+    """OneTrainer's output side: the vectors that take the place of each encoder's output; none in most files."""
+    return _read(word.token, word.output, read)
+
+
+def _read(token: str, side: Mapping[str, Rows], read: Callable[[str], Tensor]) -> dict[str, Tensor]:
     import torch
 
     found: dict[str, Tensor] = {}
-    for encoder, rows in word.vectors.items():
+    for encoder, rows in side.items():
         parts = [read(key).float().reshape(-1, rows.shape[1]) for key in rows.keys]
         found[encoder] = torch.cat(parts)
         if not found[encoder].isfinite().all():
-            raise TensorError(f"{rows.keys[0]}: the vectors of {word.token} hold NaN or infinity.")
+            raise TensorError(f"{rows.keys[0]}: the vectors of {token} hold NaN or infinity.")
     return found

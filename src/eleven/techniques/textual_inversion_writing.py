@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from eleven.errors import TensorError
-from eleven.techniques.textual_inversion import BUNDLE, FIRST, PARAM, SECOND, THIRD
+from eleven.techniques.textual_inversion import BUNDLE, FIRST, OUT, PARAM, SECOND, THIRD
 from eleven.tensors import Float, Tensor
 
 Layout = Literal["kohya", "diffusers", "bundle"]
@@ -34,6 +34,11 @@ def encode(token: str, vectors: Mapping[str, Float[Tensor, "n dim"]], *, layout:
         return {key: vectors[FIRST]}
     start = f"{BUNDLE}{token}." if layout == "bundle" else ""
     return {f"{start}{_key(encoder, tensor)}": tensor for encoder, tensor in vectors.items()}
+
+
+def encode_output(token: str, vectors: Mapping[str, Float[Tensor, "n dim"]]) -> dict[str, Tensor]:
+    """OneTrainer's output side of a bundled word (`bundle_emb.NAME.clip_l_out`), beside what `encode` gives."""
+    return {f"{BUNDLE}{token}.{_key(encoder, tensor)}{OUT}": tensor for encoder, tensor in vectors.items()}
 
 
 def _key(encoder: str, tensor: Tensor) -> str:
