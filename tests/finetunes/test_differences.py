@@ -91,6 +91,16 @@ def test_a_base_without_the_tuned_component_is_refused_and_one_with_more_is_not(
     assert len(changes(tmp_path / "te.safetensors", both)) == len(text(1))
 
 
+def test_layers_that_the_base_has_can_be_asked_for_one_by_one(tmp_path):
+    base = {"net.a.weight": torch.ones(3, 4)}
+    tuned = {"net.a.weight": torch.zeros(3, 4), "net.b.weight": torch.ones(3, 4)}
+    paths = write(tmp_path / "t.safetensors", tuned), write(tmp_path / "b.safetensors", base)
+    with open_finetune(*paths) as tune:
+        assert [layer.name for layer, _ in tune.change("net.a")] == ["net.a.weight"]
+        with pytest.raises(FamilyMismatch):
+            tune.change("net.b")
+
+
 @pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2])
 def test_a_base_in_eight_bits_is_subtracted_as_it_is(kind, tmp_path):
     tuned, base = model(1, vae=False), {key: tensor.to(kind) for key, tensor in model(2, vae=False).items()}
