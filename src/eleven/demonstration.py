@@ -1,11 +1,14 @@
-"""Tiny fine-tunes of one layer set, made at random, and the error of their exact mix against a dense sum."""
+"""Tiny fine-tunes of one layer set, made at random, their exact mix against a dense sum, and that mix as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from eleven.errors import ElevenError, OutputError
+from eleven.files.opening import open_container
 from eleven.files.writer import write_safetensors
 from eleven.finetunes.finetune import FineTune
 from eleven.finetunes.opening import open_finetune
@@ -15,10 +18,14 @@ from eleven.layers.layer import Layer
 from eleven.mix import Mix, Part
 from eleven.tensors import Tensor
 
+if TYPE_CHECKING:
+    from eleven.exports.proof import Proof
+
 FAMILY = FAMILIES[0]
 BLOCK = "unet.down_blocks.1.attentions.0.transformer_blocks.0"
 MODULES = tuple(f"{BLOCK}.{name}" for name in ("attn1.to_q", "attn1.to_v", "attn2.to_k", "attn2.to_v", "ff.net.2"))
 RANK, STRENGTH = 8, 0.5
+MIXED, MARK = "demo_mix.safetensors", "eleven.demo"
 
 
 @dataclass(frozen=True)
@@ -31,23 +38,57 @@ class Agreement:
 
 
 def make_files(folder: Path, *, seed: int = 0) -> list[Path]:
-    """A LoRA, a LoHa and a LoKr of five layers of Stable Diffusion 1, as kohya's scripts name them."""
+    """A LoRA, a LoHa and a LoKr of five layers of Stable Diffusion 1, as kohya's scripts name them.
+
+    OutputError where the folder cannot be made, or holds files of these names that no demo made.
+    """
     import torch
 
-    folder.mkdir(parents=True, exist_ok=True)
+    files = {technique: folder / f"demo_{technique}.safetensors" for technique in TECHNIQUES}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder: {error.strerror}.", hint="Choose another.") from error
+    for file in (*files.values(), folder / MIXED):
+        _refuse_foreign(file)
     chance = torch.Generator().manual_seed(seed)
-    made: list[Path] = []
-    for technique, sizes in (("lora", lora), ("loha", loha), ("lokr", lokr)):
+    for technique, file in files.items():
         tensors: dict[str, Tensor] = {}
         for module in MODULES:
             prefix = spell(FAMILY, module, "kohya")
-            for suffix, size in sizes(FAMILY.modules()[module]).items():
+            for suffix, size in TECHNIQUES[technique](FAMILY.modules()[module]).items():
                 tensors[f"{prefix}.{suffix}"] = torch.randn(size, generator=chance) * 0.1
             tensors[f"{prefix}.alpha"] = torch.tensor(RANK / 2)
-        told = {"ss_output_name": f"demo_{technique}", "modelspec.architecture": f"{FAMILY.architecture}/lora"}
-        made.append(folder / f"demo_{technique}.safetensors")
-        write_safetensors(made[-1], tensors, metadata=told, force=True)
-    return made
+        told = {"ss_output_name": file.stem, "modelspec.architecture": f"{FAMILY.architecture}/lora", MARK: "1"}
+        write_safetensors(file, tensors, metadata=told, force=True)
+    return list(files.values())
+
+
+def _refuse_foreign(file: Path) -> None:
+    """OutputError for a file that no demo made: neither marked, nor a mix of the demo's files alone."""
+    if not file.exists():
+        return
+    try:
+        with open_container(file) as opened:
+            told = opened.metadata
+        own = MARK in told or _is_mix(told.get("eleven.recipe", ""))
+    except ElevenError:
+        own = False
+    if not own:
+        raise OutputError(f"{file}: exists, and no demo made it.", hint="Choose another folder with --to.")
+
+
+def _is_mix(recipe: str) -> bool:
+    return {part.file for part in Mix.from_json(recipe).parts} == {f"demo_{name}.safetensors" for name in TECHNIQUES}
+
+
+def bake_mix(files: Sequence[Path]) -> tuple[Path, Proof]:
+    """The mix at 0.5 of every file written beside them in fp16, and how far it is from what was asked."""
+    from eleven.exports.baking import Request, bake
+
+    to = files[0].parent / MIXED
+    mix = Mix(parts=tuple(Part(file=str(file), strength=STRENGTH) for file in files))
+    return to, bake(mix, Request(to, force=True))
 
 
 def lora(layer: Layer) -> dict[str, tuple[int, int]]:
@@ -68,6 +109,9 @@ def lokr(layer: Layer) -> dict[str, tuple[int, int]]:
     """Those of a small matrix and a pair, whose product repeats in each of its entries."""
     rows, columns = layer.matrix
     return {"lokr_w1": (8, 8), "lokr_w2_a": (rows // 8, RANK), "lokr_w2_b": (RANK, columns // 8)}
+
+
+TECHNIQUES: Mapping[str, Callable[[Layer], dict[str, tuple[int, int]]]] = {"lora": lora, "loha": loha, "lokr": lokr}
 
 
 def check_mix(files: Sequence[Path]) -> Iterator[Agreement]:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from eleven.cli.main import run
 from eleven.demonstration import MODULES, check_mix, make_files
+from eleven.exports.proof import LayerProof, Proof
 
 
 def test_the_demo_makes_three_techniques_and_mixes_them_exactly(tmp_path, capsys):
@@ -45,3 +46,37 @@ def test_the_mix_follows_the_files(tmp_path):
     tensors = load_file(files[0])
     save_file({key: torch.zeros_like(tensor) if "up" in key else tensor for key, tensor in tensors.items()}, files[0])
     assert all(after.norm < norm for after, norm in zip(check_mix(files), before, strict=True))
+
+
+def test_the_demo_bakes_its_mix_and_measures_the_file(tmp_path, capsys):
+    for _ in range(2):
+        assert run(["demo", "--to", str(tmp_path), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+    assert 1e-6 < told["proof"]["error"] < 1e-3 and told["proof"]["applied"] == len(MODULES)
+    assert len({key.split(".")[0] for key in load_file(told["baked"])}) == len(MODULES)
+
+
+def test_a_baked_file_that_is_off_ends_in_1(tmp_path, monkeypatch):
+    from eleven import demonstration
+
+    proof = Proof((LayerProof("x", 1.0, 1e-4, "full"),))
+    monkeypatch.setattr(demonstration, "bake_mix", lambda files: (files[0], proof))
+    assert run(["demo", "--to", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("name", ["demo_lora.safetensors", "demo_mix.safetensors"])
+@pytest.mark.parametrize("metadata", [None, {"ss_output_name": "demo_lora"}, {"eleven.recipe": '{"parts": []}'}])
+def test_the_demo_overwrites_no_file_of_the_users(tmp_path, capsys, name, metadata):
+    save_file({"a": torch.ones(1)}, tmp_path / name, metadata)
+    before = (tmp_path / name).read_bytes()
+    assert run(["demo", "--to", str(tmp_path)]) == 1
+    assert "exists, and no demo made it" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_in_the_folders_place_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    for to in ("file", "file/inside"):
+        assert run(["demo", "--to", str(tmp_path / to)]) == 1
+        assert "cannot be made a folder" in capsys.readouterr().err
