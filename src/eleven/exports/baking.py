@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from os.path import exists
 from pathlib import Path
 
 from eleven.combination import Combination, combine
@@ -73,12 +74,12 @@ def identified(part: Part, path: Path) -> Part:
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
     """OutputError where what is to be written is, holds or lies in an input, even if overwriting is allowed."""
     for place in inputs:
-        same = to.exists() and place.exists() and to.samefile(place)
+        same = exists(to) and exists(place) and to.samefile(place)
         if same or _holds(to, place) or _holds(place, to):
             raise OutputError(f"{to} is one of the inputs.", hint="Choose another name.")
 
 
 def _holds(folder: Path, place: Path) -> bool:
     """Whether a folder is above a place, which need not exist."""
-    above = (parent for parent in place.resolve().parents if parent.exists())
-    return folder.exists() and any(parent.samefile(folder) for parent in above)
+    above = (parent for parent in place.resolve().parents if exists(parent))
+    return exists(folder) and any(parent.samefile(folder) for parent in above)
