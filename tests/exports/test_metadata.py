@@ -151,3 +151,9 @@ def test_parts_at_strength_0_are_not_told(tmp_path, two):
     found = baked(tmp_path, {**two, part(tmp_path, "idle", seed=5, ss_output_name="idle"): 0.0})
     assert "idle" not in found["modelspec.merged_from"]
     assert "idle" not in found["modelspec.trigger_phrase"]
+
+
+def test_a_lokr_says_that_it_is_one(two, tmp_path):
+    told = baked(tmp_path, two, Form(Target(8), technique="lokr"))
+    assert told["ss_network_module"] == "lycoris.kohya"
+    assert json.loads(told["ss_network_args"]) == {"algo": "lokr"}

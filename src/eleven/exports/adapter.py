@@ -41,7 +41,7 @@ def bake_adapter(
     """
     modules, unnamed = file_modules(combination, form.dialect)
     words = bundled_words(combination, form.dialect, DTYPES[form.dtype])
-    metadata = adapter_metadata(combination, to.stem, form.dialect, private=form.private)
+    metadata = adapter_metadata(combination, to.stem, form)
     room = room_for([*words, *_names(modules)], metadata)
     layers: list[LayerProof] = []
     with GrowingFile(to, room=room, size=_size(combination, form), force=force) as file:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from eleven.combination import Combination
+from eleven.exports.forms import Form
 from eleven.exports.proof import Proof
 from eleven.exports.words import bundled_name
 from eleven.files.sidecars import trigger_words
@@ -27,21 +28,27 @@ VERSIONS = {
 """`ss_base_model_version` as kohya writes it; Forge and A1111 tell SDXL by it."""
 FLUX = "https://github.com/black-forest-labs/flux"
 STABILITY = "https://github.com/Stability-AI/generative-models"
+NETWORKS = {
+    "lora": {"ss_network_module": "networks.lora"},
+    "lokr": {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "lokr"}'},
+}
+"""What kohya's scripts say of the technique; every one that a form can be stored as."""
 RECIPE, PROOF = "eleven.recipe", "eleven.proof"
 TAGS = "ss_tag_frequency"
 
 
-def adapter_metadata(combination: Combination, title: str, dialect: str, *, private: bool = False) -> dict[str, str]:
+def adapter_metadata(combination: Combination, title: str, form: Form) -> dict[str, str]:
     """Everything that is known before the tensors are: no date, so that the same mix gives the same bytes.
 
-    ModelSpec 1.0.1 and kohya's `ss_` keys; unless `private` the parts' training tags, which may tell folder names.
+    ModelSpec 1.0.1 and kohya's `ss_` keys; unless the form is private the parts' training tags, which may tell folder
+    names.
     """
-    found = common_metadata(combination, title)
+    found = common_metadata(combination, title, bundled=form.dialect != "diffusers")
     family = combination.family
     if family is not None:
-        found |= _about_family(family, combination, dialect)
-    found |= {"ss_network_module": "networks.lora", "ss_output_name": title}
-    tags = {} if private else _tags(finetune.container.metadata for _, finetune in combination.parts)
+        found |= _about_family(family, combination, form.dialect)
+    found |= NETWORKS[form.technique] | {"ss_output_name": title}
+    tags = {} if form.private else _tags(finetune.container.metadata for _, finetune in combination.parts)
     return _encodable(found | ({TAGS: json.dumps(tags, ensure_ascii=False)} if tags else {}))
 
 
