@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
+
+# on CI the same examples every time; people draw new ones, and add what they find as a test of its own
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 install_import_hook(["eleven.delta"], "beartype.beartype")
 

@@ -98,3 +98,9 @@ def test_presets_keep_the_noise_of_one_and_the_total_below_the_cliff():
 
 def test_presets_turn_a_strong_model_down_and_a_weak_one_up():
     assert preset(3, norms=[1.0, 2.0, 4.0]) == pytest.approx([0.9667, 0.4833, 0.2417], abs=1e-4)
+
+
+def test_minus_zero_is_zero():
+    mixes = [Mix(parts=(Part(file="a", strength=zero, at={"te": zero}),)) for zero in (0.0, -0.0)]
+    assert mixes[0] == mixes[1]
+    assert mixes[0].digest == mixes[1].digest

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from statistics import median
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -85,7 +85,7 @@ class Mix(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 over the content: parts in any order, files by hash; by name only where the hash is not known."""
-        content = self.model_dump(mode="json")
+        content = _unsigned_zeros(self.model_dump(mode="json"))
         for part in content["parts"]:
             if part["sha256"]:
                 del part["file"]
@@ -158,3 +158,12 @@ def _value(value: object) -> str:
 
 def _key(key: str) -> str:
     return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+
+
+def _unsigned_zeros(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same JSON with 0.0 for -0.0, which is equal to it but spelled otherwise."""
+    if isinstance(value, dict):
+        return {key: _unsigned_zeros(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_unsigned_zeros(entry) for entry in cast("list[Any]", value)]
+    return value + 0.0 if isinstance(value, float) else value
