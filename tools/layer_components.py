@@ -9,6 +9,7 @@ from layer_rules import (
     DOUBLE_SINGLE,
     FLUX,
     KREA2,
+    LAB_BLOCKS,
     LAYERED,
     LUMINA2,
     OPENCLIP,
@@ -79,8 +80,20 @@ COMPONENTS: dict[str, tuple[Callable[[Any], dict[str, tuple[int, ...]]], Rules]]
     "z_image": (lambda of: of.diffusers_model("ZImageTransformer2DModel"), Rules(Z_IMAGE, LAYERED)),
     "lumina2": (lambda of: of.diffusers_model("Lumina2Transformer2DModel", cap_feat_dim=2304), Rules(LUMINA2, LAYERED)),
     "krea2": (lambda of: of.diffusers_model("Krea2Transformer2DModel"), Rules(KREA2, DOUBLE_SINGLE)),
+    "unet_lab": (lambda of: of.diffusers_model(
+        "UNet2DConditionModel", in_channels=8, out_channels=8, block_out_channels=(64, 128, 160), layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"), norm_num_groups=16,
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=96,
+        attention_head_dim=4), Rules((), LAB_BLOCKS)),
+    "clip_lab": (lambda of: of.clip(layers=3, width=96, inner=288, words=669, length=40), Rules()),
+    "vae_lab": (lambda of: of.diffusers_model("AutoencoderKL", **LAB_VAE), Rules()),
     "anima": (lambda _: anima(), Rules((), ((r"blocks\.(\d+)\.", "D{:02}"),), shapeless=True)),
     "qwen3": (lambda _: qwen3(), Rules((), (), shapeless=True)),
+}  # fmt: skip
+LAB_VAE: dict[str, Any] = {
+    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "block_out_channels": (8, 16, 64, 96), "layers_per_block": 1, "latent_channels": 8, "norm_num_groups": 1,
+    "mid_block_add_attention": False,
 }  # fmt: skip
 VAE_SIZES: dict[str, Any] = {
     "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,

@@ -92,6 +92,14 @@ UNET_BLOCKS: Blocks = (
 )
 
 
+LAB_BLOCKS: Blocks = (
+    (r"down_blocks\.(\d+)\.", "IN{:02}"),
+    (r"mid_block\.", "MID"),
+    (r"up_blocks\.(\d+)\.", "OUT{:02}"),
+    (r"", "OTHER"),
+)
+
+
 def vae_inner(found: re.Match[str]) -> str:
     """A VAE block; the decoder counts its levels from the other end."""
     side, level, kind, index, rest = found.groups()

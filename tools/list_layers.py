@@ -38,12 +38,20 @@ def diffusers_model(name: str, **config: object) -> Shapes:
     return parameters(lambda: getattr(diffusers, name)(**config))
 
 
-def clip(*, layers: int, width: int, projected: bool = False) -> Shapes:
-    """Names and shapes of a CLIP text encoder, with `text_model.` in front as every file has it."""
+def clip(*, layers: int, width: int, projected: bool = False, **lab: int) -> Shapes:
+    """Names and shapes of a CLIP text encoder, with `text_model.` in front as every file has it.
+
+    The lab's differs in the width inside a layer, and in how many words and places it has.
+    """
     import transformers
 
     config = transformers.CLIPTextConfig(
-        hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers, projection_dim=width
+        hidden_size=width,
+        intermediate_size=lab.get("inner", 4 * width),
+        num_hidden_layers=layers,
+        projection_dim=width,
+        vocab_size=lab.get("words", 49408),
+        max_position_embeddings=lab.get("length", 77),
     )
     names = parameters(lambda: transformers.CLIPTextModelWithProjection(config))
     return {name: shape for name, shape in names.items() if projected or not name.startswith("text_projection")}

@@ -34,7 +34,9 @@ def text_of(component, monkeypatch):
     return list_layers.text_of(component)
 
 
-@pytest.mark.parametrize("component", ["unet_sd1", "clip_l", "clip_h", "vae", "krea2", "anima"])
+@pytest.mark.parametrize(
+    "component", ["unet_sd1", "clip_l", "clip_h", "vae", "krea2", "anima", "unet_lab", "clip_lab", "vae_lab"]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_a_table_is_what_its_tool_writes(component, monkeypatch):
     assert text_of(component, monkeypatch) == (TABLES / f"{component}.tsv").read_text("utf-8")

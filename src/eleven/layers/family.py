@@ -231,6 +231,17 @@ FAMILIES: tuple[Family, ...] = (
     Family("z-image", "Z-Image", "z-image", (transformer("z_image"), vae("vae16"))),
     Family("lumina2", "Lumina Image 2", "lumina-2", (transformer("lumina2"), vae("vae16"))),
     Family("krea2", "Krea 2", "krea-2", (transformer("krea2"),)),
+    Family(
+        "lab",
+        "the concept lab",
+        "eleven-lab-v1",
+        (
+            unet("unet_lab"),
+            text(1, "clip_lab", ("te", "te", "clip_lab"), "cond_stage_model.transformer."),
+            vae("vae_lab"),
+        ),
+        kohya="diffusers",
+    ),
     Family("anima", "Anima", "anima", (transformer("anima"), text(1, "qwen3", ("te", "te", "qwen3_06b")))),
 )
 
