@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import torch
 
+from eleven import thin
 from eleven.delta import Delta, LowRank, Sum
 from eleven.tensors import Float, Tensor
+from eleven.thin import SAFE
 
 Factors = tuple[Tensor, Tensor]
 
 ROWS = 64
 """Rows that are summed at once where a whole matrix is."""
-SAFE = 1e-4
-"""A squared distance from inner products is good to about 1e-6 of the squared norm, so to 1 % here."""
 
 
 def norm(delta: Delta) -> float:
@@ -74,8 +74,8 @@ def squares(first: Delta, second: Delta, whole: float | None = None) -> tuple[fl
     Deltas closer than SAFE are compared without cancellation: by their factors' difference, or entry by entry.
     """
     left, right = _thin(first), _thin(second)
-    if left is not None and right is not None and left[0].shape == right[0].shape:
-        return _squares_alike(left, right)
+    if left is not None and right is not None:
+        return thin.squares(_arrays(left), _arrays(right), whole)
     whole = inner(first, first) if whole is None else whole
     apart = whole - 2 * inner(first, second) + inner(second, second) if left or right else 0.0
     if apart > SAFE * whole:
@@ -83,17 +83,8 @@ def squares(first: Delta, second: Delta, whole: float | None = None) -> tuple[fl
     return whole, float((first.dense() - second.dense()).norm(dtype=torch.float64)) ** 2
 
 
-def _squares_alike(left: Factors, right: Factors) -> tuple[float, float]:
-    """U₁V₁ − U₂V₂ = (U₁ − U₂)V₁ + U₂(V₁ − V₂), of which rounding often leaves the second term zero."""
-    (up, down), (other_up, other_down) = left, right
-    downs = (down @ down.T).double()
-    whole, moved = float(((up.T @ up).double() * downs).sum()), up - other_up
-    if down.equal(other_down):
-        return whole, max(float(((moved.T @ moved).double() * downs).sum()), 0.0)
-    both = torch.cat([moved, other_up], dim=1), torch.cat([down, down - other_down])
-    apart = _inner_of_factors(both, both)
-    terms = _inner_of_factors((moved, down), (moved, down)) + _inner_of_factors(*[(other_up, down - other_down)] * 2)
-    return whole, apart if apart > SAFE * terms else float((moved @ down + other_up @ both[1][len(down) :]).norm()) ** 2
+def _arrays(factors: Factors) -> thin.Pair:
+    return factors[0].numpy(), factors[1].numpy()
 
 
 def _thin(delta: Delta) -> Factors | None:

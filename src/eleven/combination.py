@@ -12,11 +12,14 @@ import torch
 
 from eleven.compatibility import check_files, check_part, check_sum
 from eleven.delta import Delta
+from eleven.finetunes.adapter import Adapter
 from eleven.finetunes.finetune import FineTune
 from eleven.layers.family import Family
 from eleven.layers.layer import Layer
 from eleven.methods import Setting, find_method, settle
 from eleven.mix import Mix, Part
+from eleven.raw import Factors
+from eleven.thin import Pair, side_by_side
 
 Change = list[tuple[Layer, Delta]]
 
@@ -56,6 +59,19 @@ class Combination:
             setting = Setting(_generator(self.mix.seed, layer), options)
             combined.append((layer, row.function(deltas, strengths, setting)))
         return combined
+
+    def factors(self, module: str) -> tuple[Layer, Pair] | None:
+        """The module's only change as a product in numpy; None for all that `change` alone tells."""
+        terms: list[tuple[Layer, float, Factors]] = []
+        for part, finetune in self.parts if self.mix.method == "sum" else ():
+            if module in finetune.modules and _wanted(part, finetune, module):
+                found = finetune.factors(module) if isinstance(finetune, Adapter) else None
+                if found is None:
+                    return None
+                layer, factors = found
+                terms.append((layer, part.strength_at(layer.component, layer.block), factors))
+        product = side_by_side([(strength, factors) for _, strength, factors in terms])
+        return (max((layer for layer, *_ in terms), key=_dimensions), product) if product else None
 
 
 def combine(mix: Mix, finetunes: Sequence[FineTune], *, ignore_unknown: bool = False) -> Combination:

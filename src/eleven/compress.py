@@ -10,23 +10,12 @@ from eleven.algebra import norm
 from eleven.delta import Delta, LowRank
 from eleven.sketch import OVERSAMPLING, Sketch, sketch
 from eleven.tensors import Float, Tensor
+from eleven.thin import Target, nearest, rank_to_keep
 
 SMALL = 4
 FIRST_RANK = 64
-COARSE, FINE = 1e-3, 1e-5
-"""Below these shares of the largest, what a Gram matrix in float32 or float64 says of the smallest is rounding."""
 LOPSIDED = 10.0
 """Doublings between the sizes of both factors."""
-
-Roots = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Target:
-    """How much to keep: at most `rank`, and of that no more than holds the share `energy` of the squared norm."""
-
-    rank: int
-    energy: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,32 +64,9 @@ def balanced(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"]) -> LowRank
 
 
 def _from_factors(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target) -> Compressed:
-    """From Gram matrices in float32, and in float64 where what is lost comes near float32's rounding."""
-    if up.shape[1] == 0:
-        return Compressed(LowRank(up, down), 0.0, 1.0)
-    roots = _root(_gram(up.T, torch.float32), floor=COARSE)
-    quick = _optimum(up, down, target, (roots, torch.float32)) if roots else None
-    if quick is not None and quick.kept < 1 - COARSE:
-        return quick
-    fine = _gram(up.T, torch.float64)
-    return _optimum(up, down, target, (_root(fine, floor=FINE) or _pseudo_root(fine), torch.float64))
-
-
-def _optimum(
-    up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], target: Target, known: tuple[Roots, torch.dtype]
-) -> Compressed:
-    """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·L⁻ᵀX√S times (√S)⁻¹XᵀLᵀ·V."""
-    roots, precision = known
-    left, right = (root.to(precision) for root in roots)
-    core = left.T @ _gram(down, precision).to(precision) @ left
-    squares, vectors = torch.linalg.eigh((core + core.T) / 2)
-    squares, vectors = squares.flip(0).clamp(min=0).double(), vectors.flip(1)
-    whole = float(squares.sum())
-    rank = _rank(squares, whole, target)
-    sizes, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
-    new_up = up @ (right @ vectors * sizes).to(up.dtype)
-    new_down = ((left @ vectors).T / sizes[:, None]).to(down.dtype) @ down
-    return Compressed(LowRank(new_up, new_down), whole, _share(squares, rank, whole))
+    found = nearest((up.numpy(), down.numpy()), target)
+    factors = LowRank(torch.from_numpy(found.up), torch.from_numpy(found.down))
+    return Compressed(factors, found.whole, found.kept)
 
 
 def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
@@ -122,44 +88,11 @@ def _from_sketch(found: Sketch, target: Target, whole: float) -> Compressed:
     """With QᵀΔΔᵀQ = XS²Xᵀ the best in the basis is Q·X√S times (√S)⁻¹XᵀQᵀΔ."""
     squares, vectors = torch.linalg.eigh(found.gram)
     squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
-    rank = _rank(squares, whole, target)
+    rank = rank_to_keep(squares.double().numpy(), whole, target)
     roots, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
     up = found.basis @ (vectors * roots).to(found.basis.dtype)
     down = (vectors / roots).T.to(found.basis.dtype) @ found.products.T
     return Compressed(LowRank(up, down), whole, min(_share(squares, rank, whole), 1.0))
-
-
-def _gram(wide: Float[Tensor, "r n"], precision: torch.dtype) -> Float[Tensor, "r r"]:
-    """The rows' inner products, summed in this precision, as float64."""
-    summed = wide.to(precision)
-    return (summed @ summed.T).double()
-
-
-def _root(gram: Float[Tensor, "r r"], *, floor: float) -> Roots | None:
-    """L with LLᵀ = gram, and R with LᵀR = 1, by Cholesky; None where the gram is singular but for `floor`."""
-    lower, failed = torch.linalg.cholesky_ex(gram)
-    diagonal = lower.diagonal()
-    if int(failed) or not float(diagonal.min()) > floor * float(diagonal.max()):
-        return None
-    identity = torch.eye(len(gram), dtype=gram.dtype)
-    return lower, torch.linalg.solve_triangular(lower.T, identity, upper=True)
-
-
-def _pseudo_root(gram: Float[Tensor, "r r"]) -> Roots:
-    """The same from the eigenvectors that are not null, where models share directions."""
-    squares, vectors = torch.linalg.eigh(gram)
-    kept = squares > squares[-1].clamp(min=torch.finfo(gram.dtype).tiny) * 1e-13
-    roots, vectors = squares[kept].sqrt(), vectors[:, kept]
-    return vectors * roots, vectors / roots
-
-
-def _rank(squares: Float[Tensor, " r"], whole: float, target: Target) -> int:
-    """The fewest leading values that hold the energy, among those above rounding; at least one where there is any."""
-    meaningful = int((squares > 1e-14 * whole).sum()) if whole > 0 else 0
-    if target.energy < 1:
-        reached = int((squares.cumsum(0) < target.energy * whole).sum()) + 1
-        meaningful = min(meaningful, reached)
-    return min(meaningful, target.rank)
 
 
 def _share(squares: Float[Tensor, " r"], rank: int, whole: float) -> float:

@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING or "torch" in sys.modules:
+if TYPE_CHECKING or "torch._C" in sys.modules:
     from jaxtyping import Float as Float
     from torch import Tensor as Tensor
 else:

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from eleven import __version__
 from eleven.cli.console import QUIET, close_output, note, show, show_error
+from eleven.cli.postponed import postpone
 from eleven.errors import ElevenError, UsageError
 
 COMMANDS = {
@@ -91,6 +92,7 @@ def report_bug(*error: Any) -> None:  # noqa: ANN401 - what sys.excepthook takes
 def main() -> int:
     """The exit code of the command line that started this process."""
     sys.excepthook = report_bug
+    postpone("torch")
     # a short command makes many objects and no garbage: looking for some would take a tenth of its time
     gc.set_threshold(100_000)
     code = close_output(run(sys.argv[1:]))

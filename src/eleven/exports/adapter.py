@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -17,9 +17,11 @@ from eleven.errors import BaseNeeded, TensorError, UsageError
 from eleven.exports.forms import DTYPES, Form, concrete, kept, rounded, spelled, stored, unspelled
 from eleven.exports.fusing import Asked, asked
 from eleven.exports.metadata import adapter_metadata, proof_metadata
+from eleven.exports.product import write_product
 from eleven.exports.proof import LayerProof, Progress, Proof, ignore
 from eleven.exports.spelling import file_modules
 from eleven.exports.words import bundled_words, words_left_out
+from eleven.files.dtypes import BITS, torch_type
 from eleven.files.growing import GrowingFile, room_for
 from eleven.layers.layer import Place
 from eleven.techniques import lokr
@@ -46,7 +48,7 @@ def bake_adapter(
     layers: list[LayerProof] = []
     with GrowingFile(to, room=room, size=_size(combination, form), force=force) as file:
         for prefix, places in modules.items():
-            for proof in _module(file, prefix, _asked(combination, places), form):
+            for proof in _written(file, prefix, (combination, places), form):
                 layers.append(proof)
                 progress(proof, len(modules))
         for key, tensor in words.items():
@@ -66,6 +68,17 @@ def bake_adapter(
 
 
 NOTHING = "nothing"
+
+
+def _written(
+    file: GrowingFile, prefix: str, source: tuple[Combination, tuple[Place, ...]], form: Form
+) -> Sequence[LayerProof]:
+    """One module, in numpy where its change is a product and nothing else."""
+    combination, places = source
+    alone = len(places) == 1 and places[0].ranges is None
+    change = combination.factors(places[0].module) if alone else None
+    proof = write_product(file, prefix, change, form) if change is not None else None
+    return _module(file, prefix, _asked(combination, places), form) if proof is None else [proof]
 
 
 def _module(file: GrowingFile, prefix: str, change: Mapping[str, Asked], form: Form) -> list[LayerProof]:
@@ -118,7 +131,7 @@ def _label(back: Tensors, parameter: str) -> str:
 
 
 def _rounded(tensors: Tensors, prefix: str, form: Form) -> dict[str, Tensor]:
-    out = rounded(kept(tensors, form), DTYPES[form.dtype])
+    out = rounded(kept(tensors, form), torch_type(DTYPES[form.dtype]))
     for suffix, tensor in out.items():
         if not is_finite(tensor):
             hint = "Use --dtype bf16 or fp32." if form.dtype == "fp16" else "Are the strengths right?"
@@ -151,5 +164,5 @@ def _size(combination: Combination, form: Form) -> int:
         return sum(finetune.path.stat().st_size for _, finetune in combination.parts if finetune.path.is_file())
     known = combination.family.modules().items() if combination.family else ()
     shapes = (layer.matrix for module, layer in known if module in combination.names and len(layer.shape) > 1)
-    rank, width = form.target.rank, DTYPES[form.dtype].itemsize
+    rank, width = form.target.rank, BITS[DTYPES[form.dtype]] // 8
     return sum(min(rank, rows, columns) * (rows + columns) * width for rows, columns in shapes)

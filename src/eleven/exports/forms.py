@@ -19,7 +19,8 @@ from eleven.kronecker import nearest_kronecker
 from eleven.techniques import lokr, lora
 from eleven.tensors import Shape, Tensor
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {"fp32": "F32", "fp16": "F16", "bf16": "BF16"}
+"""The types that can be written, by what users call them."""
 STORED_AS = ("lora", "lokr")
 
 
@@ -120,7 +121,7 @@ def kept(tensors: Mapping[str, Tensor], form: Form) -> dict[str, Tensor]:
     return {suffix: one for suffix, one in tensors.items() if suffix in suffixes_of(form.dialect).keys() - lone}
 
 
-def rounded(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+def rounded(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
     """The tensors in a type; where an alpha is rounded, a factor makes up for it."""
     out = {suffix: tensor.to(dtype) for suffix, tensor in tensors.items()}
     factor = next((suffix for suffix in ("lora_up.weight", "lokr_w1") if suffix in out and "alpha" in out), None)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import torch
-
 from eleven.combination import Combination
 from eleven.errors import TensorError
+from eleven.files.dtypes import torch_type
 from eleven.finetunes.finetune import FineTune
 from eleven.techniques.textual_inversion import Word, read_output, read_word
 from eleven.techniques.textual_inversion_writing import encode, encode_output
 from eleven.tensors import Tensor
 
 
-def bundled_words(combination: Combination, dialect: str, dtype: torch.dtype) -> dict[str, Tensor]:
+def bundled_words(combination: Combination, dialect: str, dtype: str) -> dict[str, Tensor]:
     """Every word of every part, as `bundle_emb.NAME.…`; none in the diffusers dialect, see `words_left_out`.
 
     TensorError where two parts teach one word differently.
@@ -21,7 +20,7 @@ def bundled_words(combination: Combination, dialect: str, dtype: torch.dtype) ->
     for _, finetune in combination.parts if dialect != "diffusers" else ():
         for word in finetune.words:
             for key, tensor in _tensors(word, finetune).items():
-                rounded = tensor.to(dtype)
+                rounded = tensor.to(torch_type(dtype))
                 if key in found and not found[key].equal(rounded):
                     told = f"two parts teach the word {word.token!r} differently (last: {finetune.path.name})."
                     raise TensorError(told, hint="Rename one of the files, or leave it out.")

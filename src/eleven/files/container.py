@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from eleven.raw import Raw, empty
 from eleven.tensors import Shape, Tensor
 
 
@@ -60,3 +61,16 @@ class Container(Protocol):
     def __exit__(self, *error: object) -> None:
         """Lets the file go."""
         ...
+
+
+def read_raws(container: Container, keys: Mapping[str, str]) -> dict[str, Raw] | None:
+    """The tensors behind these keys, by their names; None where one is of a type that is not read so."""
+    found: dict[str, Raw] = {}
+    for name, key in keys.items():
+        entry = container.entries[key]
+        raw = empty(entry.dtype, entry.shape)
+        if raw is None:
+            return None
+        container.read_into(key, raw.data)
+        found[name] = raw
+    return found

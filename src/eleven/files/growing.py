@@ -55,8 +55,12 @@ class GrowingFile:
         import torch
 
         flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-        self._hash.update(flat.numpy().data)
-        self.write(self.reserve(key, entry_of(tensor)), flat.numpy().data)
+        self.append_bytes(key, entry_of(tensor), flat.numpy().data)
+
+    def append_bytes(self, key: str, entry: Entry, data: memoryview) -> None:
+        """Adds one tensor by its bytes. TensorError as `reserve`."""
+        self._hash.update(data)
+        self.write(self.reserve(key, entry), data)
 
     def read(self, key: str) -> Tensor:
         """A tensor as the file holds it."""
@@ -67,8 +71,12 @@ class GrowingFile:
         if dtype is None:
             raise TensorError(f"{key} cannot be read back as {entry.dtype}.")
         data = torch.empty(bytes_of(entry), dtype=torch.uint8)
-        self.read_into(8 + self._room + self._starts[key], data.numpy().data)
+        self.read_bytes(key, data.numpy().data)
         return data.view(dtype).reshape(entry.shape)
+
+    def read_bytes(self, key: str, view: memoryview) -> None:
+        """Fills `view` with a tensor's bytes as the file holds them."""
+        self.read_into(8 + self._room + self._starts[key], view)
 
     def read_into(self, position: int, view: memoryview) -> None:
         """Fills `view` with the bytes at a position."""

@@ -11,12 +11,13 @@ from typing import Self, final
 from eleven import techniques
 from eleven.delta import Delta, Rows, Sum
 from eleven.errors import ElevenError, FamilyMismatch, TensorError
-from eleven.files.container import Container
+from eleven.files.container import Container, read_raws
 from eleven.finetunes.checkpoint import Checkpoint
 from eleven.finetunes.original import OriginalModule
 from eleven.layers.family import Family
 from eleven.layers.layer import Layer, Place
 from eleven.layers.recognise import Recognition
+from eleven.raw import Factors
 from eleven.techniques.technique import Change, Measure
 from eleven.techniques.textual_inversion import Word
 from eleven.tensors import Tensor
@@ -84,7 +85,17 @@ class Adapter:
             for parameter, delta in self._decoded(prefix).items():
                 part = delta if place.ranges is None else Rows(delta, place.ranges)
                 found.setdefault(parameter, []).append(part)
-        return [(self._layer(module, parameter, parts[0]), _total(parts)) for parameter, parts in found.items()]
+        return [(self._layer(module, parameter, parts[0].shape), _total(parts)) for parameter, parts in found.items()]
+
+    def factors(self, module: str) -> tuple[Layer, Factors] | None:
+        """The module's only change as two factors that no number is read of; None for all that `change` alone tells."""
+        found = self.modules.get(module, ())
+        if len(found) != 1 or found[0][1].ranges is not None or self.contents.markers.get(found[0][0]):
+            return None
+        keys = self.contents.keys[found[0][0]]
+        raws = read_raws(self.container, keys) if frozenset(keys) in techniques.PLAIN else None
+        both = techniques.factors(raws) if raws is not None else None
+        return None if both is None else (self._layer(module, "weight", both.shape), both)
 
     def deltas(self) -> Iterator[tuple[Layer, Delta]]:
         """Every change, one module in memory at a time."""
@@ -121,17 +132,17 @@ class Adapter:
         marks = self.contents.markers.get(prefix, {}).items()
         return tensors | {suffix: torch.tensor(value) for suffix, value in marks}
 
-    def _layer(self, module: str, parameter: str, delta: Delta) -> Layer:
+    def _layer(self, module: str, parameter: str, matrix: tuple[int, int]) -> Layer:
         name = f"{module}.{parameter}"
         if self.family is None:
-            shape = self.contents.measures[module].shape if parameter == "weight" else (delta.shape[0],)
+            shape = self.contents.measures[module].shape if parameter == "weight" else matrix[:1]
             whole = tuple(size for size in shape if size is not None)
-            return Layer(name, whole if len(whole) == len(shape) else delta.shape, "")
+            return Layer(name, whole if len(whole) == len(shape) else matrix, "")
         layer = self.family.layers().get(name)
         if layer is None:
             raise FamilyMismatch(f"{self.path.name}: {self.family_name} has no {name}.", hint="The file is damaged.")
-        if layer.shape and delta.shape != layer.matrix:
-            told = f"{self.path.name}: {name} is {list(layer.shape)}, its change {list(delta.shape)}."
+        if layer.shape and matrix != layer.matrix:
+            told = f"{self.path.name}: {name} is {list(layer.shape)}, its change {list(matrix)}."
             raise TensorError(told, hint="The file is damaged or for another base.")
         return layer
 

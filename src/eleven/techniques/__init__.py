@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from eleven.delta import Delta, Sum
 from eleven.errors import TensorError, UnknownKeys
+from eleven.raw import Factors, Raw
 from eleven.techniques import boft, dora, full, glora, ia3, loha, lokr, lora, oft, oft_input, sparse, tlora
 from eleven.techniques.exact import checked
 from eleven.techniques.technique import Change, Measure, Original, Technique, agree, shapes_of
@@ -17,6 +18,9 @@ TECHNIQUES: tuple[Technique, ...] = (lora, loha, lokr, glora, tlora, oft, boft, 
 
 SUFFIXES = dora.SUFFIXES.union(*(technique.SUFFIXES for technique in TECHNIQUES))
 """Every tensor name that any technique can hold. Some end alike (`weight`, `lora_up.weight`): match the longest."""
+
+PLAIN = lora.PLAIN
+"""The names of tensors that can be two factors and nothing else."""
 
 Part = tuple[Technique, frozenset[str]]
 
@@ -60,6 +64,11 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
     names = sorted({name for change in changes for name in change}, reverse=True)
     total = {name: _total([change[name] for change in changes if name in change]) for name in names}
     return total if dora.SCALE not in exact else _wrapped(total, exact, original)
+
+
+def factors(raws: Mapping[str, Raw]) -> Factors | None:
+    """The change of one layer of PLAIN tensors as two factors, where it is that; all others have `decode`."""
+    return lora.factors(raws)
 
 
 def _wrapped(change: Change, tensors: Mapping[str, Tensor], original: Original) -> Change:

@@ -7,6 +7,7 @@ from math import prod
 
 from eleven.delta import Dense, LowRank
 from eleven.errors import BaseNeeded, TensorError
+from eleven.raw import Factors, Raw
 from eleven.techniques.exact import kernels, solid, widened
 from eleven.techniques.technique import Change, Measure, Original, agree, require, scale, shapes_of
 from eleven.tensors import Shape, Tensor
@@ -15,6 +16,8 @@ NAME = "lora"
 UP, DOWN, MID, BIAS = "lora_up.weight", "lora_down.weight", "lora_mid.weight", "lora_up.bias"
 PADDED = "reshape_weight"
 SUFFIXES = frozenset({UP, DOWN, MID, BIAS, PADDED, "alpha", "scale"})
+PLAIN = (frozenset({UP, DOWN}), frozenset({UP, DOWN, "alpha"}))
+"""The names of a module that is two factors and nothing else."""
 
 
 def matches(suffixes: Set[str]) -> bool:
@@ -59,6 +62,18 @@ def decode(tensors: Mapping[str, Tensor], original: Original) -> Change:
         _require_fit(tensors[PADDED], (up.shape[0], down.shape[1]), original)
     change: Change = {"weight": LowRank(up, down)}
     return {**change, "bias": Dense(tensors[BIAS].reshape(-1, 1) * strength)} if BIAS in tensors else change
+
+
+def factors(raws: Mapping[str, Raw]) -> Factors | None:
+    """The same, as it is stored, of PLAIN tensors; None where they are more, which `decode` explains."""
+    from eleven.halves import single
+
+    up, down = raws[UP], raws[DOWN]
+    rank = down.values.shape[0]
+    alpha = single(raws["alpha"]) if "alpha" in raws else float(rank)
+    if up.values.shape[1] != rank or alpha is None:
+        return None
+    return Factors(up, down, alpha / rank)
 
 
 def encode(change: Change) -> dict[str, Tensor]:
