@@ -1,6 +1,6 @@
 """Trains the lab's eye on people that no concept is made of; run again, it goes on.
 
-python tools/lab/train_eye.py --work DIR --steps 3000; the result is DIR/eye.safetensors, in half precision.
+python tools/lab/train_eye.py --work DIR --steps 1000; the result is DIR/eye.safetensors, in half precision.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def main() -> None:
     """Trains as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="keeps photos, states and logs")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time; run again to go on")
     options = parser.parse_args()
     learn(options.work, options.steps, options.seconds)
