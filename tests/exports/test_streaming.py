@@ -20,7 +20,7 @@ import torch
 from checkpoints_for_tests import Tensors, bake_into, lora, normal, save
 
 from eleven.errors import OutputError
-from eleven.exports import checkpoint
+from eleven.exports import checkpoint, streaming
 from eleven.files.atomic import AtomicFile
 from eleven.files.growing import GrowingFile
 
@@ -30,10 +30,12 @@ BAKE = """
 import os, sys, time
 from pathlib import Path
 import torch
+from eleven.exports import streaming
 from eleven.exports.baking import Request, bake
 from eleven.files.atomic import AtomicFile
 from eleven.mix import Mix, Part
 torch.set_num_threads(1)
+streaming.BUFFER = 1 << 19
 folder, slow = Path(sys.argv[1]), float(sys.argv[2])
 whole = AtomicFile.write
 def write(self, position, data):
@@ -57,6 +59,12 @@ for line in sys.stdin:
 def model(pieces: int = PIECES) -> Tensors:
     """Half a mebibyte to a tensor."""
     return {f"blocks.{number}.weight": normal(512, 512, seed=number).half() for number in range(pieces)}
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many pieces as tensors, and one more, since the data do not begin where a piece does."""
+    monkeypatch.setattr(streaming, "BUFFER", 1 << 19)
 
 
 @pytest.fixture

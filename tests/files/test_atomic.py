@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import shutil
 import threading
@@ -10,7 +11,7 @@ import threading
 import pytest
 
 from eleven.errors import OutputError
-from eleven.files.atomic import AtomicFile
+from eleven.files.atomic import PAGE, AtomicFile
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="another process's open file cannot be replaced there")
 
@@ -150,3 +151,50 @@ def test_several_threads_write_at_once(tmp_path):
             job.join()
         file.commit()
     assert (tmp_path / "a").read_bytes() == b"".join(bytes([at]) * 1000 for at in range(4))
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize(("start", "size"), [(0, 3 * PAGE), (10, 100), (PAGE - 8, 2 * PAGE), (8, 4 * PAGE - 9)])
+def test_past_the_cache_any_bytes_are_written_and_read_back(tmp_path, monkeypatch, start, size, refused):
+    if refused:
+        monkeypatch.setattr(os, "O_DIRECT", 0, raising=False)
+    memory, back = mmap.mmap(-1, 8 * PAGE), mmap.mmap(-1, 8 * PAGE)
+    memory.write(os.urandom(8 * PAGE))
+    place = slice(start % PAGE, start % PAGE + size)
+    with AtomicFile(tmp_path / "a", size=start + size) as file:
+        file.bypass_cache()
+        file.write(start, memoryview(memory)[place])
+        file.read_into(start, memoryview(back)[place])
+        file.commit()
+    assert back[place] == memory[place] == (tmp_path / "a").read_bytes()[start:]
+
+
+def test_memory_that_is_no_whole_page_is_written_all_the_same(tmp_path):
+    data = os.urandom(3 * PAGE)
+    with AtomicFile(tmp_path / "a", size=len(data)) as file:
+        file.bypass_cache()
+        file.write(0, memoryview(b"x" + data)[1:])
+        file.commit()
+    assert (tmp_path / "a").read_bytes() == data
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="there is no way past the cache")
+def test_a_place_that_refuses_whole_pages_gets_them_through_the_cache(tmp_path, monkeypatch):
+    import fcntl
+
+    write, refused = os.pwrite, []
+
+    def refuse(number, data, position):
+        if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_DIRECT:
+            refused.append(position)
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return write(number, data, position)
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with AtomicFile(tmp_path / "a", size=2 * PAGE) as file:
+        file.bypass_cache()
+        file.write(0, memoryview(b"a" * PAGE))
+        file.write(PAGE, memoryview(b"b" * PAGE))
+        file.commit()
+    assert refused == [0]
+    assert (tmp_path / "a").read_bytes() == b"a" * PAGE + b"b" * PAGE

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 
 import torch
 
 from eleven.delta import Delta, LowRank
-from eleven.exports.streaming import BUFFER, Stream
+from eleven.exports.streaming import Stream
 from eleven.files.container import Container, Entry
 from eleven.files.dtypes import bytes_of, torch_type
 from eleven.tensors import Float, Tensor
@@ -39,7 +38,9 @@ class Stored:
 
 def copy(stored: Stored, stream: Stream) -> None:
     """Copies the tensor bit for bit."""
-    stream.copy(stored.position, bytes_of(stored.entry), partial(stored.container.read_into, stored.key))
+    done = 0
+    for piece in stream.room(stored.position, bytes_of(stored.entry)):
+        done += stored.container.read_into(stored.key, piece.numpy().data, done)
 
 
 def patch(stored: Stored, delta: Delta, stream: Stream) -> float:
@@ -50,7 +51,7 @@ def patch(stored: Stored, delta: Delta, stream: Stream) -> float:
     dtype = torch_type(stored.entry.dtype) or torch.float32
     wide = torch.float64 if dtype.itemsize > 2 else torch.float32
     size = dtype.itemsize
-    most = min(BLOCK, BUFFER // size, prod(delta.shape))
+    most = min(BLOCK, prod(delta.shape))
     exact, again, raw = torch.empty(most, dtype=wide), torch.empty(most, dtype=wide), torch.empty(most, dtype=dtype)
     bytes_of_raw, add = raw.view(torch.uint8).numpy().data, adding(delta, wide)
     missed, start = 0.0, 0
@@ -58,10 +59,10 @@ def patch(stored: Stored, delta: Delta, stream: Stream) -> float:
         block = exact[:count]
         stored.container.read_into(stored.key, bytes_of_raw[: count * size], start)
         add(block.copy_(raw[:count]).view(shape), span)
-        buffer = stream.lend()
-        new = buffer[: count * size].view(dtype).copy_(block)
-        missed += squared(again[:count].copy_(new).sub_(block))
-        stream.send(stored.position + start, buffer, count * size)
+        for piece in stream.room(stored.position + start, count * size):
+            new = piece.view(dtype)
+            asked, block = block[: len(new)], block[len(new) :]
+            missed += squared(again[: len(new)].copy_(new.copy_(asked)).sub_(asked))
         start += count * size
     return missed
 

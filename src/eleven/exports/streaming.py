@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import mmap
+from collections.abc import Callable, Iterator
 from queue import Queue
 from threading import Thread
 from typing import Self
@@ -14,56 +15,66 @@ from eleven.errors import OutputError
 from eleven.files.growing import GrowingFile
 from eleven.tensors import Tensor
 
-BUFFER = 1 << 21
-"""Bytes of a piece."""
-BUFFERS = 8
-
-Read = Callable[[memoryview, int], int]
-"""Fills a buffer from this byte of a tensor on, and gives how many bytes there were."""
+BUFFER = 1 << 23
+"""Bytes of a piece, which begins at a multiple of them in the file."""
+BUFFERS = 4
 
 
 class Stream:
-    """Lends buffers, takes them back filled, and writes them in the background; or copies a whole tensor there."""
+    """Gives room for bytes in the order of the file, and writes it in the background once it is filled.
+
+    A new file of this size need not stay in memory: it is written past the system's cache where that can be, and what
+    is read back then comes from the disk.
+    """
 
     def __init__(self, file: GrowingFile) -> None:
         self._file = file
+        self._file.bypass_cache()
         self._free: Queue[Tensor] = Queue()
         self._jobs: Queue[Callable[[], None] | None] = Queue()
         self._failed: list[BaseException] = []
         for _ in range(BUFFERS):
-            self._free.put(torch.empty(BUFFER, dtype=torch.uint8))
-        self._back = np.empty(BUFFER, np.uint8)
-        self._spare = np.empty(BUFFER, np.uint8)
+            self._free.put(_pages())
+        self._back = _pages().numpy()
+        self._piece: Tensor | None = None
+        self._begin = self._end = 0
         self._thread = Thread(target=self._run, daemon=True)
 
-    def lend(self) -> Tensor:
-        """A buffer of BUFFER bytes, as soon as one is free. Raises what went wrong with earlier pieces."""
+    def room(self, position: int, size: int) -> Iterator[Tensor]:
+        """Views of one byte an element that make up these bytes of the file, to be filled before the next is asked for.
+
+        Raises what went wrong with earlier pieces.
+        """
+        stop = position + size
+        while position < stop:
+            if self._piece is None or position != self._end or not position % BUFFER:
+                self._send()
+                self._begin, self._piece = position, self._lend()
+            first = position % BUFFER
+            view = self._piece[first : first + stop - position]
+            position += len(view)
+            self._end = position
+            yield view
+
+    def _lend(self) -> Tensor:
         self._raise()
         return self._free.get()
 
-    def send(self, position: int, buffer: Tensor, size: int) -> None:
-        """Gives a buffer back, of which the first `size` bytes go to a position of the file."""
+    def _send(self) -> None:
+        """Has the present piece written and its buffer given back."""
+        if self._piece is None:
+            return
+        buffer, position, size = self._piece, self._begin, self._end - self._begin
+        self._piece = None
 
         def write() -> None:
             try:
                 if not self._failed:
-                    self._write(position, buffer[:size].numpy())
+                    self._write(position, buffer[position % BUFFER :][:size].numpy())
             finally:
                 self._free.put(buffer)
 
         self._jobs.put(write)
-
-    def copy(self, position: int, size: int, read: Read) -> None:
-        """Has `size` bytes read and written to a position, all in the background."""
-
-        def move() -> None:
-            for start in range(0, 0 if self._failed else size, BUFFER):
-                piece = self._spare[: size - start]
-                read(piece.data, start)
-                self._write(position + start, piece)
-
-        self._raise()
-        self._jobs.put(move)
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -74,7 +85,7 @@ class Stream:
 
     def _write(self, position: int, piece: np.ndarray) -> None:
         self._file.write(position, piece.data)
-        found = self._back[: len(piece)]
+        found = self._back[position % BUFFER :][: len(piece)]
         self._file.read_into(position, found.data)
         whole = len(piece) // 8 * 8
         alike = np.array_equal(found[:whole].view(np.uint64), piece[:whole].view(np.uint64))
@@ -92,7 +103,13 @@ class Stream:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is not None:
             self._failed.append(error)
+        self._send()
         self._jobs.put(None)
         self._thread.join()
         if kind is None:
             self._raise()
+
+
+def _pages() -> Tensor:
+    """A buffer that begins with a page of memory, as writing past the cache wants it."""
+    return torch.frombuffer(mmap.mmap(-1, BUFFER), dtype=torch.uint8)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Self
 
 from eleven.errors import OutputError
+
+PAGE = 4096
+"""What is moved past the cache begins at a multiple of this many bytes, and is as long."""
 
 
 class AtomicFile:
@@ -24,6 +30,7 @@ class AtomicFile:
         self._refuse_existing()
         self._temporary = self.path.parent / f".{self.path.name}.part"
         self._turn = Lock()
+        self._direct: int | None = None
         try:
             self._temporary.touch()
             self._file = self._temporary.open("r+b", buffering=0)
@@ -40,6 +47,15 @@ class AtomicFile:
         except BaseException:
             self.discard()
             raise
+
+    def bypass_cache(self) -> None:
+        """From now on whole pages are written to the disk and read from it, not to and from the system's cache.
+
+        Only where the system, the file's place and the memory's alignment allow it; else nothing changes.
+        """
+        flag: int = getattr(os, "O_DIRECT", 0)
+        with suppress(OSError):
+            self._direct = os.open(self._temporary, os.O_RDWR | flag) if flag else None
 
     def write(self, position: int, data: memoryview) -> None:
         """Puts bytes at a position. OutputError on a full disk."""
@@ -62,6 +78,7 @@ class AtomicFile:
     def commit(self) -> None:
         """Puts the file in place, on the disk for good. OutputError where the target appeared meanwhile."""
         try:
+            self._close_direct()
             os.fsync(self._file.fileno())
             self._refuse_existing()
             if sys.platform == "win32":
@@ -75,6 +92,7 @@ class AtomicFile:
 
     def discard(self) -> None:
         """Removes what was not put in place; while it is still locked, where an open file can be removed."""
+        self._close_direct()
         if not self._file.closed:
             if sys.platform == "win32":
                 self._file.close()
@@ -95,14 +113,14 @@ class AtomicFile:
 
     def _write_some(self, position: int, data: memoryview) -> int:
         if hasattr(os, "pwrite"):
-            return os.pwrite(self._file.fileno(), data, position)
+            return self._at_once(position, data, os.pwrite)
         with self._turn:
             self._file.seek(position)
             return self._file.write(data)
 
     def _read_some(self, position: int, view: memoryview) -> int:
         if hasattr(os, "preadv"):
-            done = os.preadv(self._file.fileno(), [view], position)
+            done = self._at_once(position, view, lambda number, some, at: os.preadv(number, [some], at))
         else:
             with self._turn:
                 self._file.seek(position)
@@ -110,6 +128,26 @@ class AtomicFile:
         if not done:
             raise OSError(0, f"it ends at byte {position}")
         return done
+
+    def _at_once(self, position: int, view: memoryview, move: Callable[[int, memoryview, int], int]) -> int:
+        """Moves some bytes: whole pages past the cache while that is allowed, up to the next page those before."""
+        number = self._file.fileno()
+        if self._direct is None:
+            return move(number, view, position)
+        if position % PAGE or len(view) < PAGE:
+            return move(number, view[: PAGE - position % PAGE], position)
+        try:
+            return move(self._direct, view[: len(view) // PAGE * PAGE], position)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._close_direct()
+            return move(number, view, position)
+
+    def _close_direct(self) -> None:
+        if self._direct is not None:
+            os.close(self._direct)
+            self._direct = None
 
     def _refuse_existing(self) -> None:
         if self.path.is_dir() or (self.path.exists() and not self._force):

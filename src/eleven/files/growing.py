@@ -35,6 +35,10 @@ class GrowingFile:
         self._hash = sha256()
         self._file = AtomicFile(path, size=size + self._room, force=force)
 
+    def bypass_cache(self) -> None:
+        """From now on whole pages go to the disk and come from there, where the system can."""
+        self._file.bypass_cache()
+
     def reserve(self, key: str, entry: Entry) -> int:
         """The position in the file of a tensor that `write` will fill, behind all others.
 
