@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, final
 
 import torch
 from torch import nn
@@ -18,50 +19,57 @@ if TYPE_CHECKING:
     from diffusers.models.modeling_utils import ModelMixin
     from transformers import PreTrainedModel
 
-Read = Callable[[str], Tensor]
 Told = type["ModelMixin"] | type["PreTrainedModel"]
 
+AGAIN = "Fetch the whole model again."
 FAULTS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError)
 """What diffusers and transformers raise on configurations that contradict themselves or the weights."""
 
 
-def load_model(kind: Told, configuration: Path, keys: Collection[str], read: Read, dtype: torch.dtype) -> nn.Module:
-    """A model with every weight from `read`, in eval mode. FileError where its configuration or a weight is missing."""
+@final
+@dataclass(frozen=True)
+class Weights:
+    """What a model is filled from: where they lie, for messages; the keys there are; and how one is read."""
+
+    place: str
+    keys: Collection[str]
+    read: Callable[[str], Tensor]
+
+
+def load_model(kind: Told, configuration: Path, weights: Weights, dtype: torch.dtype) -> nn.Module:
+    """A model with every weight it has, in eval mode. FileError where its configuration or a weight is missing."""
     from transformers import PreTrainedModel
 
+    if not weights.keys:
+        raise FileError(f"{weights.place}: is missing, and the pipeline needs it.", hint=AGAIN)
     try:
         if issubclass(kind, PreTrainedModel):
-            return _encoder(kind, configuration, {key: read(key) for key in keys}, dtype)
-        return _denoiser(kind, configuration, keys, read, dtype)
+            return _encoder(kind, configuration, weights, dtype)
+        return _denoiser(kind, configuration, weights, dtype)
     except torch.OutOfMemoryError:
         raise
     except FAULTS as error:
-        reason = shorten((str(error).splitlines() or [type(error).__name__])[0])
-        told = f"{configuration}: is no {kind.__name__} that can be loaded: {reason}."
-        raise FileError(told, hint="Fetch the model again.") from None
+        told = f"{weights.place}: is no {kind.__name__} that can be loaded: {reason(error)}."
+        raise FileError(told, hint=AGAIN) from None
 
 
-def _encoder(
-    kind: type[PreTrainedModel], configuration: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype
-) -> nn.Module:
+def reason(error: Exception) -> str:
+    """The first line of what another library said, fit for a message."""
+    return shorten((str(error).splitlines() or [type(error).__name__])[0]).rstrip(".")
+
+
+def _encoder(kind: type[PreTrainedModel], configuration: Path, weights: Weights, dtype: torch.dtype) -> nn.Module:
     shape = cast(Any, kind.config_class).from_pretrained(configuration, local_files_only=True)
-    made = kind.from_pretrained(
-        None,
-        config=shape,
-        state_dict=dict(tensors),
-        dtype=dtype,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,
-    )
-    model, loaded = cast("tuple[nn.Module, Mapping[str, Collection[str]]]", made)
-    _complete(configuration, loaded["missing_keys"])
-    _same_shapes(configuration, [str(item[0]) for item in loaded["mismatched_keys"]])
+    tensors = {key: weights.read(key) for key in weights.keys}
+    asked: dict[str, Any] = {"config": shape, "state_dict": tensors, "dtype": dtype, "ignore_mismatched_sizes": True}
+    made = kind.from_pretrained(None, **asked, output_loading_info=True)
+    model, loaded = cast("tuple[nn.Module, Mapping[str, Collection[Any]]]", made)
+    _complete(weights.place, loaded["missing_keys"])
+    _same_shapes(weights.place, [str(item[0]) for item in loaded["mismatched_keys"]])
     return model.eval()
 
 
-def _denoiser(
-    kind: type[ModelMixin], configuration: Path, keys: Collection[str], read: Read, dtype: torch.dtype
-) -> nn.Module:
+def _denoiser(kind: type[ModelMixin], configuration: Path, weights: Weights, dtype: torch.dtype) -> nn.Module:
     from accelerate import init_empty_weights
 
     configurable = cast(Any, kind)
@@ -69,31 +77,32 @@ def _denoiser(
     with init_empty_weights(include_buffers=False):
         model = cast(nn.Module, configurable.from_config(shape))
     wanted = model.state_dict()
-    there = {name: next((key for key in (name, respelled(name, "dated")) if key in keys), None) for name in wanted}
-    _complete(configuration, [name for name, key in there.items() if key is None])
-    wide = tuple(getattr(kind, "_keep_in_fp32_modules", None) or ())
+    there = {
+        name: next((key for key in (name, respelled(name, "dated")) if key in weights.keys), "") for name in wanted
+    }
+    _complete(weights.place, [name for name, key in there.items() if not key])
+    wide = set(getattr(kind, "_keep_in_fp32_modules", None) or ())
     found: dict[str, Tensor] = {}
     for name, key in there.items():
-        tensor = read(cast(str, key))
-        kept = not tensor.is_floating_point() or set(wide) & set(name.split("."))
-        tensor = tensor if kept else tensor.to(dtype)
+        tensor = weights.read(key)
         # a linear layer may be stored as a convolution of one pixel
-        same = tensor.shape.numel() == wanted[name].shape.numel() and tensor.shape[:1] == wanted[name].shape[:1]
-        _same_shapes(configuration, [] if same else [name])
-        found[name] = tensor.reshape(wanted[name].shape)
+        fits = tensor.shape[:1] == wanted[name].shape[:1] and tensor.numel() == wanted[name].numel()
+        _same_shapes(weights.place, [] if fits else [name])
+        kept = not tensor.is_floating_point() or wide & set(name.split("."))
+        found[name] = (tensor if kept else tensor.to(dtype)).reshape(wanted[name].shape)
     model.load_state_dict(found, assign=True)
     return model.eval()
 
 
-def _complete(configuration: Path, missing: Collection[str]) -> None:
+def _complete(place: str, missing: Collection[str]) -> None:
     if missing:
-        told = f"{configuration}: lacks {len(missing)} of the model's weights ({_some(missing)})."
-        raise FileError(told, hint="The download is incomplete; fetch it again.")
+        told = f"{place}: lacks {len(missing)} of the model's weights ({_some(missing)})."
+        raise FileError(told, hint=AGAIN)
 
 
-def _same_shapes(configuration: Path, names: Collection[str]) -> None:
+def _same_shapes(place: str, names: Collection[str]) -> None:
     if names:
-        told = f"{configuration}: weights have other shapes than its configuration says ({_some(names)})."
+        told = f"{place}: weights have other shapes than its configuration says ({_some(names)})."
         raise FamilyMismatch(told, hint="Fetch configuration and weights of the same model.")
 
 

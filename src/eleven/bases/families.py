@@ -49,14 +49,10 @@ def check_kind(kind: type[DiffusionPipeline]) -> None:
         raise FamilyMismatch(f"a {kind.__name__} {wants} and makes no pictures from words alone.", hint=TEXT_TO_IMAGE)
 
 
-def check_channels(pipeline: DiffusionPipeline) -> None:
-    """FamilyMismatch where the denoiser takes more than the noisy picture, as for inpainting."""
-    parts = pipeline.components
-    if parts.get("unet") is None or parts.get("vae") is None:
-        return
-    takes, makes = _settings(parts, "unet")["in_channels"], _settings(parts, "vae")["latent_channels"]
+def check_channels(place: str, takes: int, makes: int) -> None:
+    """FamilyMismatch where a UNet takes more than the noisy picture's channels, as for inpainting."""
     if takes != makes:
-        told = f"its UNet takes {takes} channels rather than {makes}, as models for inpainting and editing do."
+        told = f"{place}: its UNet takes {takes} channels rather than {makes}, as models for inpainting and editing do."
         raise FamilyMismatch(told, hint=TEXT_TO_IMAGE)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 
-from eleven.bases.components import FAULTS, Told, load_model
+from eleven.bases.components import AGAIN, FAULTS, Told, Weights, load_model, reason
 from eleven.bases.families import check_kind
 from eleven.errors import FamilyMismatch, FileError
 from eleven.files.folder import INDEX
@@ -20,25 +20,34 @@ from eleven.files.strict_json import json_object, shorten
 if TYPE_CHECKING:
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-AGAIN = "Fetch the whole folder again."
 LIBRARIES = ("diffusers", "transformers")
 LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 """Components that no picture from words needs."""
 
 
-def read_folder(path: Path, index: Mapping[str, object], dtype: torch.dtype) -> DiffusionPipeline:
-    """The pipeline that a folder describes by its `model_index.json`. FileError for what is missing or damaged."""
-    kind = pipeline_kind(path, index)
-    given: dict[str, object] = {name: None for name in LEFT_OUT if name in index}
+def read_folder(path: Path, dtype: torch.dtype, index: Mapping[str, object]) -> DiffusionPipeline:
+    """The pipeline in a folder with that `model_index.json`. FileError for what is missing or damaged."""
+    listed = dict(listed_classes(path, index))
+    for name, kind in listed.items():
+        if not (path / name).is_dir():
+            raise FileError(f"{path / name}: is missing, and the pipeline needs it.", hint=AGAIN)
+        _check_words(kind, path / name)
+    models = {name: cast(Told, kind) for name, kind in listed.items() if issubclass(kind, nn.Module)}
+    return assemble(path, index, {name: _load(kind, path / name, dtype) for name, kind in models.items()}, dtype)
+
+
+def assemble(
+    path: Path, index: Mapping[str, object], given: Mapping[str, object], dtype: torch.dtype
+) -> DiffusionPipeline:
+    """The pipeline that an index describes, of the given components and of the folder's others."""
+    left_out: dict[str, object] = {name: None for name in LEFT_OUT if name in index}
     if "requires_safety_checker" in index:
-        given["requires_safety_checker"] = False
-    for name, model in dict(_models(path, index)).items():
-        given[name] = _load(model, path / name, dtype)
+        left_out["requires_safety_checker"] = False
+    kind = pipeline_kind(path, index)
     try:
-        return kind.from_pretrained(path, local_files_only=True, torch_dtype=dtype, **given)
+        return kind.from_pretrained(path, local_files_only=True, torch_dtype=dtype, **left_out, **given)
     except FAULTS as error:
-        reason = shorten((str(error).splitlines() or [type(error).__name__])[0])
-        raise FileError(f"{path}: is an incomplete pipeline: {reason}", hint=AGAIN) from None
+        raise FileError(f"{path}: is an incomplete pipeline: {reason(error)}.", hint=AGAIN) from None
 
 
 def read_index(path: Path) -> dict[str, object]:
@@ -71,8 +80,8 @@ def pipeline_kind(path: Path, index: Mapping[str, object]) -> type[DiffusionPipe
     return kind
 
 
-def _models(path: Path, index: Mapping[str, object]) -> Iterator[tuple[str, Told]]:
-    """Every model of the pipeline by its name. FileError where anything that it lists is not there."""
+def listed_classes(path: Path, index: Mapping[str, object]) -> Iterator[tuple[str, type[Any]]]:
+    """The class of every component that is needed, by its name. FileError where it would be code of the model's own."""
     for name, listed in index.items():
         if name.startswith("_") or name in LEFT_OUT or not isinstance(listed, list) or listed == [None, None]:
             continue
@@ -82,11 +91,7 @@ def _models(path: Path, index: Mapping[str, object]) -> Iterator[tuple[str, Told
             raise FileError(
                 told, hint="Eleven loads what diffusers and transformers have, and no code of a model's own."
             )
-        if not (path / name).is_dir():
-            raise FileError(f"{path / name}: is missing, and the pipeline needs it.", hint=AGAIN)
-        if issubclass(kind, nn.Module):
-            yield name, cast(Told, kind)
-        _check_words(kind, path / name)
+        yield name, kind
 
 
 def _check_words(kind: type[object], folder: Path) -> None:
@@ -106,4 +111,4 @@ def _class(library: str, name: str) -> type[object] | None:
 
 def _load(kind: Told, folder: Path, dtype: torch.dtype) -> nn.Module:
     with open_container(folder) as file:
-        return load_model(kind, folder, file.entries, file.read, dtype)
+        return load_model(kind, folder, Weights(str(folder), file.entries, file.read), dtype)
