@@ -67,7 +67,7 @@ def _parts(model: Checkpoint, configuration: Path, dtype: torch.dtype) -> Iterat
             told = json.loads((configuration / name / "tokenizer_config.json").read_bytes())
             yield name, clip_tokenizer(length=told["model_max_length"], padding=told["pad_token"])
         elif name != "scheduler":
-            keys = [key.removeprefix(f"{name}.") for key in model.sources if key.startswith(f"{name}.")]
+            keys = {key.removeprefix(f"{name}.") for key in model.sources if key.startswith(f"{name}.")}
             weights = Weights(f"{model.path}: {name}", keys, lambda key, name=name: model.stored(f"{name}.{key}"))
             yield name, load_model(kind, configuration / name, weights, dtype)
 
