@@ -147,28 +147,11 @@ def test_stable_diffusion_2_is_assumed_to_predict_velocity_and_says_so(write):
     assert open_base(write("sd1")).notes == ()
 
 
-@pytest.mark.parametrize(
-    ("metadata", "told"),
-    [
-        ({"modelspec.prediction_type": "epsilon"}, "epsilon"),
-        ({"modelspec.prediction_type": "v"}, "v_prediction"),
-        ({"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v_prediction"),
-        ({"modelspec.architecture": "stable-diffusion-v2-512"}, "epsilon"),
-    ],
-)
-def test_metadata_tell_the_prediction(write, metadata, told):
-    base = open_base(write("sd2", metadata))
-    assert (predicts(base), base.notes) == (told, ())
-
-
-@pytest.mark.parametrize(
-    ("text", "told"), [('params:\n  parameterization: "v"\n', "v_prediction"), ("params:\n  timesteps: 9\n", "epsilon")]
-)
-def test_the_configuration_beside_the_file_tells_the_prediction(write, text, told):
+def test_the_configuration_beside_the_file_tells_the_prediction(write):
     path = write("sd2")
-    path.with_suffix(".yaml").write_text(text, "utf-8")
+    path.with_suffix(".yaml").write_text("params:\n  timesteps: 9\n", "utf-8")
     base = open_base(path)
-    assert (predicts(base), base.notes) == (told, ())
+    assert (predicts(base), base.notes) == ("epsilon", ())
 
 
 def test_keys_tell_velocity_and_pure_noise_at_the_start(write):
