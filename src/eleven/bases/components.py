@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Told = type["ModelMixin"] | type["PreTrainedModel"]
 
+NO_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 AGAIN = "Fetch the whole model again."
 FAULTS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError)
 """What diffusers and transformers raise on configurations that contradict themselves or the weights."""
@@ -46,11 +48,16 @@ def load_model(kind: Told, configuration: Path, weights: Weights, dtype: torch.d
         if issubclass(kind, PreTrainedModel):
             return _encoder(kind, configuration, weights, dtype)
         return _denoiser(kind, configuration, weights, dtype)
-    except torch.OutOfMemoryError:
-        raise
     except FAULTS as error:
+        if lacks_memory(error):
+            raise
         told = f"{weights.place}: is no {kind.__name__} that can be loaded: {reason(error)}."
         raise FileError(told, hint=AGAIN) from None
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether the machine had too little memory; torch says so in words on the CPU and on MPS."""
+    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None
 
 
 def reason(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from eleven.bases.components import lacks_memory
 from eleven.bases.devices import choose_device, choose_dtype
 from eleven.bases.families import check_channels, family_of
 from eleven.bases.hub import locate
@@ -37,7 +38,9 @@ def open_base(
     with quiet():
         try:
             return _open(str(source), place, dtype, download, options)
-        except (torch.OutOfMemoryError, MemoryError):
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
             raise OutOfMemory(f"{source}: does not fit into the memory of {place}.", hint=SMALLER) from None
 
 
