@@ -10,8 +10,10 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-# on CI the same examples every time; people draw new ones, and add what they find as a test of its own
-settings.register_profile("ci", derandomize=True)
+# no test is timed; on CI the same examples every time; people draw new ones, and add what they find as a test
+settings.register_profile("people", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("people")
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
