@@ -1,4 +1,7 @@
-"""Puts the trained parts together as a diffusers folder in half precision: src/eleven/lab/base, and the eye beside it.
+"""Puts the trained parts together as a diffusers folder: src/eleven/lab/base, and the eye beside it.
+
+UNet and autoencoder are in half precision; the text encoder is not, since transformers keeps the precision of a file,
+and diffusers alone would run the one in half and the other in single.
 
 python tools/lab/ship_base.py --work DIR [--to FOLDER]
 """
@@ -45,7 +48,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where the training scripts kept their states")
     parser.add_argument("--to", type=Path, default=LAB / "base")
     options = parser.parse_args()
-    assembled(options.work).to(dtype=torch.float16).save_pretrained(options.to)
+    pipeline = assembled(options.work)
+    pipeline.unet.half()
+    pipeline.vae.half()
+    pipeline.save_pretrained(options.to)
     if (eye := options.work / "eye.safetensors").exists():
         shutil.copyfile(eye, LAB / "eye.safetensors")
     size = sum(path.stat().st_size for path in options.to.rglob("*") if path.is_file())
