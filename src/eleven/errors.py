@@ -8,6 +8,7 @@ ElevenError
 ├── BaseNeeded           a technique that changes the base multiplicatively, and no base was given
 ├── UnknownKeys          keys that no dialect and no technique explains
 ├── FamilyMismatch       files that belong to different base architectures
+├── OutOfMemory          the device's memory is too small for what was asked
 ├── OutputError          a result cannot be written: it exists, the disk is full, the folder is read-only
 ├── ProofFailed          a written file is further from the asked mix than the tolerance
 └── MissingPackage       an optional package that this step needs
@@ -73,6 +74,10 @@ class FamilyMismatch(ElevenError):
     """Files of different base architectures."""
 
     exit_code = 2
+
+
+class OutOfMemory(ElevenError):
+    """The device's memory is too small for what was asked."""
 
 
 class OutputError(ElevenError):
