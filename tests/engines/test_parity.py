@@ -54,3 +54,17 @@ def test_kohyas_files_give_the_pictures_of_the_same_changes_in_diffusers_names(b
         plain = next(engine.take(None, SHOTS[:1]))
     assert furthest(first.pixels, second.pixels) <= 1
     assert furthest(first.pixels, plain.pixels) > 9
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lycoris_files_give_the_pictures_of_the_same_changes_as_a_lora(base_of, tmp_path, family):
+    """Kronecker products, also of kohya's fused q, k and v, beside their own rows written out."""
+    with DiffusersEngine(base_of(family)) as engine:
+        own = engine.weights.family
+        found = [at for at in tiny.targets(own, "kohya", ("to_q", "fc1", "ff.net.2")) if len(at.shape) == 2]
+        lycoris = tiny.lokr(tmp_path / "lokr.safetensors", found, seed=1)
+        written_out = tiny.written_out(lycoris, tmp_path / "whole.safetensors", own)
+        first, second = (next(engine.take(mix_of((file, 0.8)), SHOTS[:1])) for file in (lycoris, written_out))
+        plain = next(engine.take(None, SHOTS[:1]))
+    assert furthest(first.pixels, second.pixels) <= 1
+    assert furthest(first.pixels, plain.pixels) > 2

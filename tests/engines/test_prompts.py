@@ -37,7 +37,10 @@ def test_weights_are_read_as_a1111_reads_them(prompt, pieces):
 
 
 def test_break_begins_a_new_section_and_no_other_word_does():
-    assert [[piece.text for piece in section] for section in read_prompt("a BREAK (b) BREAKs")] == [["a"], ["b", " BREAKs"]]
+    assert [[piece.text for piece in section] for section in read_prompt("a BREAK (b) BREAKs")] == [
+        ["a"],
+        ["b", " BREAKs"],
+    ]
     assert read_prompt("BREAK a") == ((), read_prompt("a")[0])
     assert read_prompt("") == ((),)
 

@@ -71,6 +71,19 @@ def renamed(source: Path, path: Path, family: Family) -> Path:
     return written(path, tensors)
 
 
+def written_out(source: Path, path: Path, family: Family) -> Path:
+    """A LoKr of whole factors as a LoRA in diffusers' names: each part's rows of the product, times the identity."""
+    given, tensors = load_file(source), Tensors()
+    for prefix, places in spellings(family, "kohya").items():
+        if f"{prefix}.lokr_w1" in given:
+            whole = torch.kron(given[f"{prefix}.lokr_w1"], given[f"{prefix}.lokr_w2"])
+            for place in places:
+                rows = whole if place.ranges is None else torch.cat([whole[start:stop] for start, stop in place.ranges])
+                tensors[f"{place.module}.lora_B.weight"] = rows
+                tensors[f"{place.module}.lora_A.weight"] = torch.eye(whole.shape[1])
+    return written(path, tensors)
+
+
 def loha(path: Path, found: Sequence[Target], *, seed: int) -> Path:
     """A LoHa of these linear layers, as LyCORIS writes it."""
     chance = torch.Generator().manual_seed(seed)
@@ -104,14 +117,14 @@ def dora(path: Path, found: Sequence[Target], *, seed: int) -> Path:
 
 
 def full(path: Path, found: Sequence[Target], *, seed: int) -> Path:
-    """Whole differences of weights and biases, as LyCORIS writes them: convolutions, norms and linear layers alike."""
+    """Whole differences as LyCORIS writes them: of linear layers, and of convolutions and norms with their biases."""
     chance = torch.Generator().manual_seed(seed)
     tensors: Tensors = {}
     for target in found:
-        norm = len(target.shape) == 1
-        bias = torch.randn(target.shape[0], generator=chance) * 0.1
-        tensors[f"{target.prefix}.{'w_norm' if norm else 'diff'}"] = torch.randn(*target.shape, generator=chance) * 0.1
-        tensors[f"{target.prefix}.{'b_norm' if norm else 'diff_b'}"] = bias
+        weight, bias = ("w_norm", "b_norm") if len(target.shape) == 1 else ("diff", "diff_b")
+        tensors[f"{target.prefix}.{weight}"] = torch.randn(*target.shape, generator=chance) * 0.1
+        if len(target.shape) != 2:
+            tensors[f"{target.prefix}.{bias}"] = torch.randn(target.shape[0], generator=chance) * 0.1
     return written(path, tensors)
 
 
