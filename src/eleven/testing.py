@@ -1,4 +1,4 @@
-"""Batteries that any delta and any technique must pass; they raise AssertionError, for use in tests."""
+"""Batteries that any delta, technique and engine must pass; they raise AssertionError, for use in tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eleven.delta import Delta
+from eleven.engines.engine import Engine, Picture, Shot
 from eleven.errors import BaseNeeded, ElevenError
+from eleven.mix import Mix
 from eleven.techniques.technique import Original, Technique, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 
@@ -125,3 +127,39 @@ def _close(what: str, got: Tensor, truth: Tensor, tolerance: float) -> None:
     assert got.shape == truth.shape, f"{what}: shape {tuple(got.shape)}, truth {tuple(truth.shape)}"
     error = relative_error(got, truth)
     assert error <= tolerance, f"{what}: relative error {error:.2e}, allowed {tolerance:.0e}"
+
+
+def check_engine(engine: Engine, mixes: Sequence[Mix], shots: Sequence[Shot]) -> None:
+    """Pictures depend on mix and shot alone, every mix changes them, and the base comes back bit for bit.
+
+    Give at least two mixes of different strengths, and two shots that differ.
+    """
+    base = list(engine.take(None, shots))
+    _check_pictures(base, None, shots)
+    together = [list(engine.take(mix, shots)) for mix in mixes]
+    for mix, made in zip(mixes, together, strict=True):
+        _check_pictures(made, mix, shots)
+        alone = [next(engine.take(mix, [shot])) for shot in reversed(shots)]
+        for one, other in zip(made, reversed(alone), strict=True):
+            assert _furthest(one, other) <= 1, f"seed {one.shot.seed} looks otherwise in other company"
+    for number, made in enumerate(together):
+        for other in (base, *together[:number]):
+            pairs = zip(made, other, strict=True)
+            assert any(_furthest(one, two) > 1 for one, two in pairs), "two mixes give the same pictures"
+    again = list(engine.take(None, shots))
+    assert all(_furthest(one, two) == 0 for one, two in zip(base, again, strict=True)), "the base did not come back"
+    assert _furthest(base[0], base[1]) > 1, "two shots give the same picture"
+
+
+def _check_pictures(made: Sequence[Picture], mix: Mix | None, shots: Sequence[Shot]) -> None:
+    assert [picture.shot for picture in made] == list(shots), "pictures come in another order than their shots"
+    for picture in made:
+        told = f"{picture.pixels.dtype}, {picture.pixels.shape}"
+        assert picture.mix is mix, "a picture names another mix"
+        assert picture.pixels.ndim == 3 and picture.pixels.shape[2] == 3 and str(picture.pixels.dtype) == "uint8", told
+        height, width = picture.pixels.shape[:2]
+        assert (picture.shot.width or width, picture.shot.height or height) == (width, height), told
+
+
+def _furthest(first: Picture, second: Picture) -> int:
+    return int(abs(first.pixels.astype("int16") - second.pixels.astype("int16")).max())

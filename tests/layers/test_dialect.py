@@ -8,7 +8,7 @@ from eleven.errors import UsageError
 from eleven.layers.dialect import DIALECTS, spell, spellings
 from eleven.layers.family import FAMILIES, family
 from eleven.layers.recognise import recognise
-from eleven.layers.spelling import heads, lookup, spelled
+from eleven.layers.spelling import lookup, spelled
 
 ROWS = [pytest.param(row, id=f"{row.name} {row.spelling}") for row in DIALECTS]
 ADAPTED = [(each, part) for each in FAMILIES for part in each.components if part.role != "vae"]
@@ -53,7 +53,7 @@ def test_every_name_begins_with_a_known_head(owner):
     for component in owner.components:
         names = [at.name for spelling in ("diffusers", "original") for at in spelled(component, spelling)]
         assert names
-        assert all(name.startswith(heads(component.table)) for name in names)
+        assert all(name.startswith(component.heads()) for name in names)
 
 
 @pytest.mark.parametrize("dialect", ["kohya", "diffusers", "comfyui", "peft", "bare"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from eleven.errors import FileError
 from eleven.files.container import Container
 from eleven.files.opening import open_container
 from eleven.layers.checkpoints import recognise_checkpoint
-from eleven.layers.family import Family, Source
+from eleven.layers.family import FAMILIES, Family, Source
 from eleven.tensors import Tensor
 
 ROOTS = ("model.diffusion_model.", "diffusion_model.", "transformer.", "unet.")
@@ -83,9 +83,9 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     return found
 
 
-def as_checkpoint(container: Container) -> Checkpoint | None:
+def as_checkpoint(container: Container, families: Sequence[Family] = FAMILIES) -> Checkpoint | None:
     """The container as a model, or None where it holds anything else."""
-    found = recognise_checkpoint({key: entry.shape for key, entry in container.entries.items()})
+    found = recognise_checkpoint({key: entry.shape for key, entry in container.entries.items()}, families)
     if found is None:
         return None
     return Checkpoint(container, found.family, found.evidence, found.sources, found.rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from eleven.finetunes.adapter import Adapter, Contents, Keys
 from eleven.finetunes.checkpoint import Checkpoint, as_checkpoint, open_checkpoint
 from eleven.finetunes.difference import Difference
 from eleven.finetunes.finetune import FineTune
+from eleven.layers.family import FAMILIES, Family
 from eleven.layers.recognise import recognise
 from eleven.layers.suffixes import group
 from eleven.techniques.technique import Measure
@@ -37,28 +38,31 @@ class Kind(NamedTuple):
     left: frozenset[str]
 
 
-def open_finetune(path: str | Path, base: str | Path | Checkpoint | None = None) -> FineTune:
+def open_finetune(
+    path: str | Path, base: str | Path | Checkpoint | None = None, *, families: Sequence[Family] = FAMILIES
+) -> FineTune:
     """The fine-tune in a file or folder, bound to `base` where one is given; one given by its path is closed with it.
 
+    It is of one of `families`, or of none.
     FileError where the file cannot be read, or holds nothing that any technique or dialect explains.
     """
     with ExitStack() as guard:
         weights = guard.enter_context(open_checkpoint(base)) if isinstance(base, str | Path) else base
-        found = _sorted(guard.enter_context(open_container(path)), weights)
+        found = _sorted(guard.enter_context(open_container(path)), weights, families)
         return replace(found, opened=guard.pop_all())
 
 
-def _sorted(container: Container, base: Checkpoint | None) -> Adapter | Difference:
+def _sorted(container: Container, base: Checkpoint | None, families: Sequence[Family]) -> Adapter | Difference:
     shapes = {key: entry.shape for key, entry in container.entries.items()}
     dtypes = {key: entry.dtype for key, entry in container.entries.items()}
     found = find_words(shapes, container.metadata, name=container.path.stem, dtypes=dtypes)
     words = found.words
-    tuned = None if words else as_checkpoint(container)
+    tuned = None if words else as_checkpoint(container, families)
     if tuned is not None:
         return Difference(tuned, base)
     grouped = group(key for key in container.entries if key not in found.keys)
     contents, unread = _measured(container, grouped.modules)
-    recognition = recognise({prefix: measure.matrix for prefix, measure in contents.measures.items()})
+    recognition = recognise({prefix: each.matrix for prefix, each in contents.measures.items()}, families=families)
     unplaced = [key for prefix in recognition.unplaced for key in contents.keys[prefix].values()]
     unread = (*grouped.rest, *unread, *unplaced)
     if not words and not contents.measures and not contents.faults:

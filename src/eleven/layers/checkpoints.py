@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod
 
 from eleven.layers.family import FAMILIES, Component, Family, Layout, Source
 from eleven.layers.layer import Layer
-from eleven.layers.spelling import heads
 from eleven.layers.suffixes import group, split
-from eleven.layers.table import rows as table_rows
 from eleven.tensors import Shape
 
 COPIES = ("model_ema.",)
@@ -53,7 +51,7 @@ class Checkpoint:
     also: tuple[Family, ...] = ()
 
 
-def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
+def recognise_checkpoint(entries: Mapping[str, Shape], families: Sequence[Family] = FAMILIES) -> Checkpoint | None:
     """The family and components whose names and shapes fit most of the keys; None where the file is no model.
 
     Keys may be in the original layout or in diffusers', of a whole model or of some components only. Where no component
@@ -61,7 +59,7 @@ def recognise_checkpoint(entries: Mapping[str, Shape]) -> Checkpoint | None:
     """
     keys = {key: shape for key, shape in entries.items() if not key.startswith(COPIES)}
     starts = stems(keys)
-    found = [(family, matched(family, keys, starts)) for family in FAMILIES]
+    found = [(family, matched(family, keys, starts)) for family in families]
     most = max(len(covered(parts)) for _, parts in found)
     if not most:
         return unknown(keys)
@@ -106,11 +104,7 @@ def stems(keys: Iterable[str]) -> set[str]:
 def matched(family: Family, keys: Mapping[str, Shape], starts: Set[str]) -> Found:
     """The components that are there, each with its layers' places."""
     best = {part.folder: (part, best_of(part, keys, starts)) for part in family.components}
-    return {
-        folder: there
-        for folder, (part, there) in best.items()
-        if there and len(there) >= ENOUGH * len(table_rows(part.table))
-    }
+    return {folder: there for folder, (part, there) in best.items() if there and len(there) >= ENOUGH * len(part.rows)}
 
 
 def best_of(component: Component, keys: Mapping[str, Shape], starts: Set[str]) -> Mapping[str, Source]:
@@ -121,7 +115,7 @@ def best_of(component: Component, keys: Mapping[str, Shape], starts: Set[str]) -
 
 def begins(component: Component, starts: Set[str], prefix: str, layout: Layout) -> bool:
     """Whether any key begins as one of the component's would, which spares writing out the tables of other families."""
-    words = ("encoder", "embeddings") if layout == "rootless" else heads(component.table)
+    words = ("encoder", "embeddings") if layout == "rootless" else component.heads()
     return any(prefix + word in starts for word in words)
 
 

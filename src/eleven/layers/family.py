@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from eleven.layers.layer import Layer, Ranges
-from eleven.layers.table import rows
+from eleven.layers.table import Row, heads, rows
 
 Layout = Literal["diffusers", "original", "rootless", "dated"]
 Role = Literal["denoiser", "text", "vae"]
@@ -41,7 +41,7 @@ class Component:
     """One part of a pipeline: its folder's name, its table, and what the dialects call it.
 
     `checkpoints` are pairs of a key prefix and the layout behind it, the usual one first; `inputs` are modules whose
-    input width differs between variants of the family (inpainting).
+    input width differs between variants of the family (inpainting). `given` are the rows where no file holds the table.
     """
 
     folder: str
@@ -53,19 +53,32 @@ class Component:
     comfyui: str = ""
     checkpoints: tuple[tuple[str, Layout], ...] = ()
     inputs: frozenset[str] = field(default_factory=frozenset)
+    given: tuple[Row, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every parameter."""
+        return self.given or rows(self.table)
+
+    @cache  # noqa: B019 - components are the constants below, or live as long as a pipeline
+    def heads(self) -> tuple[str, ...]:
+        """The first words of every name, in both spellings."""
+        if not self.given:
+            return heads(self.table)
+        return tuple({name.partition(".")[0] for row in self.given for name in (row.name, row.original)})
 
     @cache  # noqa: B019 - components are the constants below
     def layers(self) -> Mapping[str, Layer]:
         """Every parameter by name."""
-        made = (Layer(f"{self.folder}.{row.name}", row.shape, row.block or self.block) for row in rows(self.table))
+        made = (Layer(f"{self.folder}.{row.name}", row.shape, row.block or self.block) for row in self.rows)
         return MappingProxyType({layer.name: layer for layer in made})
 
     def keys(self, prefix: str, layout: Layout) -> Mapping[str, Source]:
         """Where a checkpoint of this layout keeps each layer."""
         if layout == "original":
-            listed = {row.name: Source(prefix + row.original, row.ranges, row.transposed) for row in rows(self.table)}
+            listed = {row.name: Source(prefix + row.original, row.ranges, row.transposed) for row in self.rows}
         else:
-            listed = {row.name: Source(prefix + respelled(row.name, layout)) for row in rows(self.table)}
+            listed = {row.name: Source(prefix + respelled(row.name, layout)) for row in self.rows}
         return {f"{self.folder}.{name}": source for name, source in listed.items()}
 
 

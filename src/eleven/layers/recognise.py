@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eleven.layers.dialect import DIALECTS, Dialect
 from eleven.layers.family import FAMILIES, Component, Family
 from eleven.layers.layer import Place
 from eleven.layers.positions import positions
-from eleven.layers.spelling import Matrix, heads, lookup
+from eleven.layers.spelling import Matrix, lookup
 
 ROOTLESS = ("encoder", "embeddings", "final_layer_norm")
 """How the names of a text encoder begin without `text_model.` before them."""
@@ -56,12 +56,14 @@ class Prefixes:
         return self.known[prefix]
 
 
-def recognise(modules: Mapping[str, Matrix], *, prefer: Family | None = None) -> Recognition:
+def recognise(
+    modules: Mapping[str, Matrix], *, prefer: Family | None = None, families: Sequence[Family] = FAMILIES
+) -> Recognition:
     """The family that names and shapes fit best; unknown unless more than half of the modules fit it.
 
     A shape is (out, in·kh·kw), None where the file does not tell. `prefer` decides where families fit equally well.
     """
-    families = sorted(FAMILIES, key=lambda family: family is not prefer)
+    families = sorted(families, key=lambda family: family is not prefer)
     found = [(family, placed) for family in families if (placed := positions(family, modules))]
     if not found:
         found = best_fitting(families, modules)
@@ -110,7 +112,7 @@ def named(family: Family, prefixes: Prefixes) -> Iterator[tuple[Component, Diale
     for component in family.components:
         for dialect in DIALECTS:
             prefix = dialect.prefix_of(component)
-            starts = ROOTLESS if dialect.spelling == "rootless" else heads(component.table)
+            starts = ROOTLESS if dialect.spelling == "rootless" else component.heads()
             rests = prefixes.beginning(prefix, starts) if prefix is not None else []
             if rests:
                 yield component, dialect, rests

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from eleven.layers.family import Component
 from eleven.layers.layer import Place
-from eleven.layers.table import TABLES, Row, rows
+from eleven.layers.table import Row
 
 Spelling = Literal["diffusers", "original", "rootless", "processors", "xlabs", "split"]
 Matrix = tuple[int | None, int | None]
@@ -76,17 +76,9 @@ def lookup(component: Component, spelling: Spelling, *, flat: bool) -> Mapping[s
     return {at.name.replace(".", "_") if flat else at.name: at for at in spelled(component, spelling)}
 
 
-@cache
-def heads(table: str) -> tuple[str, ...]:
-    """The first words of every name in a table, both spellings, read without writing its blocks out."""
-    lines = (TABLES / f"{table}.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    columns = (column for line in lines for column in line.split("\t")[:4:3])
-    return tuple({column.partition(".")[0] for column in columns if column})
-
-
 def weights(component: Component) -> Iterator[Row]:
     """The rows that are a module's weight."""
-    return (row for row in rows(component.table) if row.name.endswith(".weight"))
+    return (row for row in component.rows if row.name.endswith(".weight"))
 
 
 def one(component: Component, row: Row) -> Spelled:

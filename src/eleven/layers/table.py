@@ -31,6 +31,13 @@ def rows(table: str) -> tuple[Row, ...]:
     return tuple(row for line in text.splitlines()[1:] for row in expand(line))
 
 
+def heads(table: str) -> tuple[str, ...]:
+    """The first words of every name in a table, both spellings, read without writing its blocks out."""
+    lines = (TABLES / f"{table}.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    columns = (column for line in lines for column in line.split("\t")[:4:3])
+    return tuple({column.partition(".")[0] for column in columns if column})
+
+
 def expand(line: str) -> Iterator[Row]:
     """The rows of one line: `blocks.{0:3}.proj` stands for three, with `{}` for the number in the other columns."""
     name, shape, block, original, spans = (*line.split("\t"), "", "", "", "")[:5]
