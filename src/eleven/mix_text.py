@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from eleven.errors import UsageError
 from eleven.mix import Mix, Part
@@ -14,6 +15,20 @@ INDEX = ".index.json"
 MODELS = (".safetensors", ".pt", ".bin", ".ckpt", ".pth")
 TAG = re.compile(r"<(?:lora|lyco):([^<>]*)>")
 HINT = "Write FILE, FILE:0.7, or FILE:unet=0.7,te=0.4."
+
+
+class Tag(NamedTuple):
+    """A1111's `<lora:name:…>`: a model by its name, and its strengths for text encoders and denoiser."""
+
+    name: str
+    te: float
+    unet: float
+
+    def __str__(self) -> str:
+        """One number, or both by name: by position SwarmUI takes the denoiser's first, A1111 the encoders'."""
+        if self.te == self.unet:
+            return f"<lora:{self.name}:{spell(self.unet)}>"
+        return f"<lora:{self.name}:te={spell(self.te)}:unet={spell(self.unet)}>"
 
 
 def parse_mix(texts: Sequence[str], *, folders: Iterable[Path] = ()) -> Mix:
@@ -78,10 +93,20 @@ def _exists(text: str) -> bool:
 def parse_tags(text: str, *, folders: Iterable[Path]) -> list[Part]:
     """The parts in A1111's prompt text: `<lora:name:te:unet>`, or `te=`, `unet=` by name; one number is both."""
     places = list(folders)
-    return [_tag(body.split(":"), places) for body in TAG.findall(text)]
+    return [_tagged(tag, places) for tag in read_tags(text)]
 
 
-def _tag(fields: list[str], folders: list[Path]) -> Part:
+def read_tags(text: str) -> list[Tag]:
+    """Every tag in a prompt, by position (`:te:unet`) or by name. UsageError for fields that cannot be mixed."""
+    return [_tag(body.split(":")) for body in TAG.findall(text)]
+
+
+def spell(strength: float) -> str:
+    """A number as short as it reads back exactly."""
+    return repr(float(strength)).removesuffix(".0")
+
+
+def _tag(fields: list[str]) -> Tag:
     name, *rest = (field.strip() for field in fields)
     placed = [field for field in rest if "=" not in field]
     named = dict(field.split("=", 1) for field in rest if "=" in field)
@@ -89,8 +114,12 @@ def _tag(fields: list[str], folders: list[Path]) -> Part:
         raise UsageError(f"<lora:{':'.join(fields)}> has fields that cannot be mixed.", hint="Use te= and unet= only.")
     encoder = _number(named.get("te", placed[0] if placed else "1"), name)
     denoiser = _number(named.get("unet", placed[1] if len(placed) > 1 else str(encoder)), name)
-    at = {} if encoder == denoiser else {"te": encoder}
-    return Part(file=str(_find(name, folders)), strength=denoiser, at=at)
+    return Tag(name, encoder, denoiser)
+
+
+def _tagged(tag: Tag, folders: list[Path]) -> Part:
+    at = {} if tag.te == tag.unet else {"te": tag.te}
+    return Part(file=str(_find(tag.name, folders)), strength=tag.unet, at=at)
 
 
 def _find(name: str, folders: list[Path]) -> Path:
