@@ -24,6 +24,9 @@ Item = TypeVar("Item")
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether notes and progress are unwanted; set once, by the command line."""
 
+WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
+"""The command line as it was typed, so that a command can say how to go on with it."""
+
 PATIENCE = 2.0
 """Seconds that may pass before progress is shown."""
 

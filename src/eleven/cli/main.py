@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from eleven import __version__
-from eleven.cli.console import QUIET, close_output, note, show, show_error
+from eleven.cli.console import QUIET, WORDS, close_output, note, show, show_error
 from eleven.cli.postponed import postpone
 from eleven.errors import ElevenError, UsageError
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "inspect": "What files hold: technique, family, ranks, trigger words, and what is wrong with them.",
     "bake": "Write a mix as one adapter, or into a checkpoint, and prove how close it is.",
     "extract": "Turn the difference of two checkpoints into an adapter.",
+    "generate": "Make pictures of a mix, with a contact sheet, or a grid over its strengths.",
     "demo": "What works so far, shown offline on files that it makes itself.",
     "doctor": "What is installed, which device is used, what is missing and the command that mends it.",
 }
@@ -58,6 +59,7 @@ def parser(words: Sequence[str]) -> Any:  # noqa: ANN401 - typer keeps the type 
 
 def run(words: Sequence[str]) -> int:
     """The exit code of one command line; errors that Eleven or the parser raises on purpose are shown, others leave."""
+    WORDS.set(tuple(words))
     end = words.index("--") if "--" in words else len(words)
     options, rest = words[:end], words[end:]
     as_json, quiet = "--json" in options, ["--quiet"] if "--quiet" in options else []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eleven.engines.engine import Shot
+from eleven.engines.samplers import SCHEDULES, find_names
 from eleven.errors import FileError, UsageError
 from eleven.mix_text import TAG
 
@@ -55,6 +56,16 @@ def parse_size(text: str) -> tuple[int, int]:
         told = f"--size is {text!r}."
         raise UsageError(told, hint=f"Write WIDTHxHEIGHT in multiples of {STEP} up to {LARGEST}, as in 768x512.")
     return size
+
+
+def sampled_by(sampler: str, schedule: str) -> tuple[str, str]:
+    """Both names as A1111 writes them, from any case, ComfyUI's names, or "DPM++ 2M Karras"; "" is the base's own.
+
+    UsageError for names in no table.
+    """
+    row, spread = find_names(sampler, schedule)
+    own = SCHEDULES[0]
+    return row.name if row else "", "" if spread is own else spread.name
 
 
 def all_prompts(given: Sequence[str], file: Path | None) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, final
 
 from eleven.engines.engine import Shot
+from eleven.engines.samplers import SCHEDULES
 from eleven.errors import FileError
 from eleven.mix_text import TAG, Tag, read_tags, spell
 
@@ -22,7 +23,7 @@ PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 NEGATIVE = "Negative prompt:"
 FEWEST = 3
 SIZE = re.compile(r"(\d+)x(\d+)")
-SCHEDULES = ("Karras", "Exponential", "SGM Uniform", "Simple", "Normal", "DDIM", "Beta")
+JOINED = tuple(row.name for row in SCHEDULES)
 """Schedules that older versions wrote behind the sampler's name, as in "DPM++ 2M Karras"."""
 
 
@@ -86,7 +87,7 @@ def shot_of(text: Infotext) -> Shot:
     told = text.parameters
     shot = Shot(text.prompt, 0, negative=text.negative, schedule=told.get("Schedule type", ""))
     sampler = told.get("Sampler", "")
-    joined = next((name for name in SCHEDULES if sampler.endswith(f" {name}")), "")
+    joined = next((name for name in JOINED if sampler.endswith(f" {name}")), "")
     size = SIZE.fullmatch(told.get("Size", "0x0"))
     if size is None:
         raise FileError(f"the infotext tells of Size {told['Size']!r}.", hint="It is WIDTHxHEIGHT.")

@@ -1,0 +1,131 @@
+"""What `eleven generate` is made of: its parts as a mix, the engine that makes the pictures, and the report."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eleven.cli.console import WORDS, meter, note, show, show_json
+from eleven.engines.engine import Engine, Shot
+from eleven.mix import Mix
+from eleven.mix_text import parse_mix
+from eleven.sheets.axes import parse_axes
+from eleven.sheets.contact import contact_sheet
+from eleven.sheets.credits import model_of
+from eleven.sheets.gallery import Gallery
+from eleven.sheets.grid import grid_sheet, plot_of
+from eleven.sheets.legend import Subject
+from eleven.sheets.page import draw_pages
+from eleven.sheets.recipe import Origin
+from eleven.sheets.series import Wanted, series_of
+
+if TYPE_CHECKING:
+    from eleven.bases.opened import Base
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How the base is opened and pictures are taken, by the words of the command line."""
+
+    base: str
+    device: str = "auto"
+    dtype: str = "auto"
+    batch: int = 4
+    low_memory: bool = False
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the pictures go, and what is told in them and of them."""
+
+    to: Path
+    metadata: bool = True
+    baseline: bool = True
+    force: bool = False
+    as_json: bool = False
+
+
+def mix_of(parts: Sequence[str], models: Sequence[Path]) -> Mix | None:
+    """The mix that is asked for, its files known by their hashes; None without parts."""
+    from eleven.exports.baking import identified
+
+    if not parts:
+        return None
+    mix = parse_mix(parts, folders=models)
+    known = [identified(part, Path(part.file)).model_copy(update={"file": part.file}) for part in mix.parts]
+    return mix.model_copy(update={"parts": tuple(known)})
+
+
+def make(setup: Setup, mix: Mix | None, shots: Sequence[Shot], grid: Sequence[str], target: Target) -> None:
+    """Makes what is missing of the pictures, draws the sheet, and reports."""
+    axes = parse_axes(grid, mix)
+    plot = plot_of(mix, axes, baseline=target.baseline) if mix and axes else None
+    files = {part.sha256: Path(part.file) for part in (mix.parts if mix else ())}
+    models = {digest: model_of(path) for digest, path in files.items()} if target.metadata else None
+    with open_engine(setup) as (engine, base):
+        series = series_of(plot.mixes if plot else [mix], shots, base)
+        gallery = Gallery(target.to, series, models, target.force)
+        gallery.open("grid" if plot else "sheet")
+        made = _fill(gallery, engine)
+    subject = Subject(mix, shots, base.name, axes)
+    sheet = grid_sheet(subject, plot, gallery.path) if plot else contact_sheet(subject, gallery.path)
+    pages = gallery.put_pages("grid" if plot else "sheet", draw_pages(sheet))
+    _report(gallery, made, pages, as_json=target.as_json)
+
+
+@contextmanager
+def open_engine(setup: Setup) -> Generator[tuple[Engine, Origin]]:
+    """The engine on its base, and what the base is known by; closed behind the block."""
+    from eleven.bases.devices import choose_device
+    from eleven.bases.opening import open_base
+    from eleven.bases.options import PLAIN, BaseOptions, Offload
+    from eleven.engines.diffusers import DiffusersEngine, Settings
+
+    options = PLAIN
+    if setup.low_memory:
+        spare = Offload.NONE if choose_device(setup.device).type == "cpu" else Offload.MODEL
+        options = BaseOptions(vae_slicing=True, vae_tiling=True, offload=spare)
+    base = open_base(setup.base, device=setup.device, dtype=setup.dtype, download=setup.download, options=options)
+    for told in base.notes:
+        note(f"note: {told}")
+    with DiffusersEngine(base, Settings(batch=1 if setup.low_memory else setup.batch), tell=note) as engine:
+        yield engine, origin_of(base)
+
+
+def origin_of(base: Base) -> Origin:
+    """The base by its name, hash and number type; only a single file has a hash that A1111 knows."""
+    short = base.digest[:10] if base.path.is_file() else ""
+    return Origin(base.name, base.digest, str(base.dtype).removeprefix("torch."), short)
+
+
+def _fill(gallery: Gallery, engine: Engine) -> int:
+    """How many pictures were made; when interrupted, tells how to go on."""
+    missing = len(gallery.missing)
+    try:
+        with meter("pictures", missing) as advance:
+            gallery.fill(engine, advance)
+    except KeyboardInterrupt:
+        note(f"{len(gallery.found)} of {len(gallery.series)} pictures are there. Go on with:", always=True)
+        note(f"  {shlex.join(['eleven', *(word for word in WORDS.get() if word != '--force')])}", always=True)
+        raise
+    return missing
+
+
+def _report(gallery: Gallery, made: int, pages: Sequence[Path], *, as_json: bool) -> None:
+    if as_json:
+        pictures = [_told(one, gallery.found[one.digest].name) for one in gallery.series]
+        show_json({"to": gallery.folder, "made": made, "pictures": pictures, "sheets": [page.name for page in pages]})
+        return
+    before = len(gallery.series) - made
+    kept = f" ({before} of them made before)" if before else ""
+    show(f"{gallery.folder}: {len(gallery.series)} pictures{kept}, {', '.join(page.name for page in pages)}")
+
+
+def _told(one: Wanted, file: str) -> dict[str, object]:
+    mix = one.recipe.mix and one.recipe.mix.model_dump(mode="json")
+    return {"file": file, "digest": one.digest, "mix": mix, "shot": one.recipe.shot}
