@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "What files hold: technique, family, ranks, trigger words, and what is wrong with them.",
     "bake": "Write a mix as one adapter, or into a checkpoint, and prove how close it is.",
     "extract": "Turn the difference of two checkpoints into an adapter.",
+    "train": "Train a fine-tune of a concept on photos, or several that complement each other.",
     "demo": "What works so far, shown offline on files that it makes itself.",
     "doctor": "What is installed, which device is used, what is missing and the command that mends it.",
 }
