@@ -58,7 +58,7 @@ def test_an_ensemble_as_json(world, tmp_path, capsys):
         (("--set", "colour=red"), "colour is 'red'"),
         (("--set", "rank=many"), "rank is 'many'"),
         (("--held-out", 4), "leaves 2 of 6 photos"),
-        (("--steps", "none"), "not a valid int"),
+        (("--steps", "none"), "valid integer"),
     ],
 )
 def test_wrong_usage(more, told, world, tmp_path, capsys):
