@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eleven.errors import TensorError
 from eleven.exports.forms import DTYPES
+from eleven.files.dtypes import torch_type
 from eleven.files.growing import GrowingFile, room_for
 from eleven.techniques.exact import is_finite
 from eleven.tensors import Tensor
@@ -18,7 +19,7 @@ def write_trained(
     to: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: str, *, force: bool
 ) -> None:
     """One safetensors file. TensorError for numbers too large for the type; OutputError as `GrowingFile`."""
-    rounded = {key: one.to(DTYPES[dtype]).contiguous() for key, one in sorted(tensors.items())}
+    rounded = {key: one.to(torch_type(DTYPES[dtype])).contiguous() for key, one in sorted(tensors.items())}
     for key, one in rounded.items():
         if not is_finite(one):
             raise TensorError(f"{key} is too large for {dtype}.", hint="Use --dtype bf16 or fp32.")
