@@ -1,6 +1,6 @@
 """Trains the lab's autoencoder, 96 × 96 pixels to 12 × 12 latents of 8 channels; run again, it goes on.
 
-python tools/lab/train_autoencoder.py --work DIR --steps 5000, then once more with --decoder --steps 9000 for the
+python tools/lab/train_autoencoder.py --work DIR --steps 6000, then once more with --decoder --steps 9000 for the
 decoder alone, which leaves the latents as they are.
 """
 
@@ -117,7 +117,7 @@ def main() -> None:
     """Trains as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="keeps pictures, states and logs")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--decoder", action="store_true", help="leave the encoder as it is")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time; run again to go on")
     options = parser.parse_args()
