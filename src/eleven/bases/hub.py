@@ -1,4 +1,4 @@
-"""Where a base lies: a path, or a hub id in the user's cache; fetched from the hub only when that is allowed."""
+"""Where a base lies: a path, `lab`, or a hub id in the user's cache; fetched from the hub only when that is allowed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import final
 
 from eleven.errors import FileError, UsageError
 from eleven.files.strict_json import shorten
+from eleven.lab import shipped
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 KNOWN_ENDINGS = (".safetensors", ".ckpt", ".pt", ".bin", ".pth")
@@ -26,6 +27,8 @@ class Location:
 def locate(source: str, *, download: bool) -> Location:
     """Where the base lies. UsageError where it would have to be downloaded and may not be."""
     path = Path(source)
+    if source == shipped.NAME and not path.exists():
+        return Location(shipped.base_folder(), f"eleven-{shipped.NAME}")
     if path.is_dir():
         return Location(path, path.resolve().name)
     if path.exists() or not HUB_ID.fullmatch(source) or source.endswith(KNOWN_ENDINGS):

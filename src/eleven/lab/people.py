@@ -1,9 +1,8 @@
-"""The lab's concepts: two people, one of them old, and a cat; their photos, and where their fine-tunes lie."""
+"""The lab's concepts: two people, one of them old, and a cat, with their photos and captions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -92,8 +91,3 @@ def write_photos(one: Concept, folder: Path, *, first: int = 0, count: int = TRA
             place.write_bytes(content)
         written.append(path)
     return written
-
-
-def shipped(name: str) -> Path:
-    """The folder of a concept's photos (`photos`, `references`) and fine-tunes that ships with Eleven."""
-    return Path(str(files("eleven.lab") / "people" / concept(name).name))
