@@ -1,4 +1,4 @@
-"""The eye's arithmetic, whatever its weights; how well it sees is measured by tools/lab/check_base.py."""
+"""The eye's arithmetic, whatever its weights; how well it sees is measured by tools/lab/measure.py."""
 
 from __future__ import annotations
 

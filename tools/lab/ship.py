@@ -3,7 +3,7 @@
 UNet and autoencoder are in half precision; the text encoder is not, since transformers keeps the precision of a file,
 and diffusers alone would run the one in half and the other in single.
 
-python tools/lab/ship_base.py --work DIR [--to FOLDER]
+python tools/lab/ship.py --work DIR [--to FOLDER]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
-from train_base import latents_of, make_scheduler, make_unet, trained_autoencoder
+from train_unet import latents_of, make_scheduler, make_unet, trained_autoencoder
 from words import make_text_encoder, make_tokenizer
 
 LAB = Path(__file__).resolve().parents[2] / "src" / "eleven" / "lab"

@@ -1,6 +1,6 @@
 """Trains the lab's text encoder and UNet on latents of captioned portraits; run again, it goes on.
 
-python tools/lab/train_base.py --work DIR --steps 3400 [--seconds N]; the autoencoder has to be there already.
+python tools/lab/train_unet.py --work DIR --steps 3400 [--seconds N]; the autoencoder has to be there already.
 """
 
 from __future__ import annotations

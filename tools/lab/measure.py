@@ -1,6 +1,6 @@
 """Measures the lab's base and its eye, and draws the sheets in docs/pictures: what the base draws beside renders.
 
-python tools/lab/check_base.py --captions 500
+python tools/lab/measure.py --captions 500
 """
 
 from __future__ import annotations
