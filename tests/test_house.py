@@ -124,6 +124,14 @@ def test_every_requirement_of_ours_is_pinned():
     assert not [name for name in pins if UNWANTED.fullmatch(name)]
 
 
+def test_contributing_tells_the_import_order():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+    told = re.search("Imports run one way: `(.*?)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.S)
+    order = [line.replace("(", "").replace(")", "").replace(" | ", ", ") for line in contract["layers"]]
+    assert told is not None
+    assert " ".join(told[1].split()).split(" → ") == order
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name):
     assert any(f"eleven {name}" in page.read_text("utf-8") for page in PAGES)

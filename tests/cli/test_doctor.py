@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eleven.cli.main import run
-from eleven.reports.doctor import EXTRAS, build_for, diagnose, is_covered
+from eleven.reports.doctor import EXTRAS, NEEDED, build_for, diagnose, is_covered
 from eleven.reports.machine import (
     PACKAGES,
     Device,
@@ -117,6 +117,14 @@ def test_torchvision_and_full_disks_are_warnings():
     assert vision.commands[0].endswith("pip uninstall --yes torchvision")
     (disk,) = findings(folders=(Folder("cache", Path("/cache"), "default", 1 << 30),))
     assert "1.0 GiB free" in disk.text
+
+
+def test_packages_that_are_needed_are_no_extra():
+    (finding,) = findings(packages={**MACHINE.packages, "peft": None, "diffusers": None})
+    assert (finding.level, finding.text[:34]) == ("problem", "not installed: diffusers, peft; `e")
+    assert finding.commands[0].endswith("pip install diffusers peft")
+    assert not set(NEEDED) & {name for extra in EXTRAS for name in extra.packages}
+    assert set(NEEDED) <= set(PACKAGES)
 
 
 def test_problems_come_first():

@@ -82,7 +82,7 @@ def test_base_alone_needs_no_part(engine, capsys):
 def test_options_reach_the_shots_and_the_engine(engine):
     words = ["--negative", "fog", "--steps", "5", "--guidance", "3.5", "--sampler", "Euler a", "--schedule", "Karras"]
     words += ["--size", "64x32", "--clip-skip", "2", "--batch", "2", "--device", "cpu", "--dtype", "fp32"]
-    generate(A, *words, "--low-memory", "--allow-download", seeds="9")
+    generate(A, *words, "--low-memory", "--download", seeds="9")
     ((_, shot),) = engine.taken
     assert (shot.negative, shot.steps, shot.guidance, shot.sampler, shot.schedule) == (
         "fog", 5, 3.5, "Euler a", "Karras",

@@ -53,7 +53,9 @@ def test_overview_lists_every_command_in_under_half_a_second():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_help_page(name, capsys):
     assert run([name, "--help"]) == 0
-    assert f"Usage: eleven {name}" in capsys.readouterr().out
+    page = capsys.readouterr().out
+    assert f"Usage: eleven {name}" in page
+    assert max(map(len, page.splitlines())) <= 80
 
 
 def test_only_the_command_that_runs_is_imported():

@@ -59,6 +59,11 @@ def test_an_ensemble_as_json(world, tmp_path, capsys):
         (("--set", "rank=many"), "rank is 'many'"),
         (("--held-out", 4), "leaves 2 of 6 photos"),
         (("--steps", "none"), "valid integer"),
+        (("--ensemble", 2, "--held-out", 2), "keeps photos of its own"),
+        (("--ensemble", 2, "--rank", 8), "rank is each member's own"),
+        (("--ensemble", 2, "--set", "timesteps=0,1"), "timesteps is each member's own"),
+        (("--technique", "dreambooth", "--rank", 8), "dreambooth has no rank"),
+        (("--technique", "loha", "--set", "factor=4"), "loha has no factor"),
     ],
 )
 def test_wrong_usage(more, told, world, tmp_path, capsys):
@@ -82,7 +87,7 @@ def test_ctrl_c_tells_how_to_go_on(world, tmp_path, capsys):
 
     threading.Thread(target=interrupt, daemon=True).start()
     assert run(words(world, to, "--steps", 5000, "--rank", 1, "--set", "save_every=1")) == 130
-    assert "this goes on from the last saved step" in capsys.readouterr().err
+    assert "goes on from the last saved step" in capsys.readouterr().err
     assert not to.exists()
 
 

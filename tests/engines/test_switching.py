@@ -16,7 +16,7 @@ from eleven.delta import Sum
 from eleven.engines.diffusers import DiffusersEngine, Settings
 from eleven.engines.unfused import both_of
 from eleven.engines.weights import Weights
-from eleven.errors import FamilyMismatch, FileError, TensorError, UsageError
+from eleven.errors import FamilyMismatch, FileError, OutOfMemory, TensorError, UsageError
 from eleven.exports.baking import Request, bake
 from eleven.exports.forms import Form
 from eleven.testing import check_engine
@@ -196,6 +196,16 @@ def test_a_file_that_was_written_anew_is_read_anew(base_of, tmp_path):
         tiny.lora(file, [*found[:-1]], seed=2)
         second = next(engine.take(mix_of((file, 1.0)), SHOTS[:1]))
     assert furthest(first.pixels, second.pixels) > 1
+
+
+def test_too_little_memory_is_told_with_advice(base_of, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(base_of("sd1").pipeline.unet, "forward", fail)
+    with DiffusersEngine(base_of("sd1")) as engine, pytest.raises(OutOfMemory, match="for 3 pictures at once") as told:
+        next(engine.take(None, SHOTS))
+    assert "smaller batch" in told.value.hint
 
 
 def test_sizes_and_seeds_that_cannot_be_are_refused(base_of):

@@ -167,6 +167,15 @@ def test_words_stand_for_themselves_only(base_of, tmp_path):
         assert sum(number >= 521 for number in numbers) == 3
 
 
+def test_a_word_that_no_prompt_says_is_told_once(base_of, tmp_path):
+    file, told = tiny.word(tmp_path / "myword.safetensors", {"emb_params": 32}, seed=1), []
+    with DiffusersEngine(base_of("sd1"), tell=told.append) as engine:
+        plain, *silent = (next(engine.take(mix, SHOTS[:1])) for mix in (None, mix_of((file, 1.0)), mix_of((file, 1.0))))
+        assert max(furthest(plain.pixels, one.pixels) for one in silent) == 0
+        next(engine.take(mix_of((file, 1.0)), [replace(SHOTS[0], prompt="MYWORD, cat")]))
+    assert told == ["the word 'myword' is taught, and no prompt says it: it changes nothing"]
+
+
 def test_words_for_other_bases_and_two_of_one_name_are_refused(base_of, tmp_path):
     with DiffusersEngine(base_of("sd1")) as engine:
         wide = tiny.word(tmp_path / "wide.safetensors", {"emb_params": 768}, seed=1)

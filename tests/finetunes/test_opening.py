@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 
 from eleven.errors import BaseNeeded, FileError
 from eleven.finetunes.opening import open_finetune
+from eleven.layers.dialect import spell
+from eleven.layers.family import family
 from models import base_tensors, one_layer, write_layer
 
 PREFIX = "net.0.proj"
@@ -53,6 +55,50 @@ def test_an_unknown_family_keeps_the_files_own_names(tmp_path):
     with open_finetune(path) as tune:
         assert tune.family is None and tune.family_name == "an unknown family"
         assert {layer.name for layer, _ in tune.deltas()} == {"strange.3.name.weight", "other.weight"}
+
+
+def write_ia3(path, known, parts=("unet", "text_encoder"), size=None, **metadata):
+    """An (IA)³ in kohya's names of every attention of these parts of a family, or of so many outputs each."""
+    tensors = {}
+    for module, layer in known.modules().items():
+        if (
+            module.partition(".")[0] in parts
+            and ".attn" in module.replace("self_attn", "attn")
+            and len(layer.shape) == 2
+        ):
+            prefix = spell(known, module, "kohya")
+            tensors |= {
+                f"{prefix}.weight": torch.zeros(size or layer.shape[0]),
+                f"{prefix}.on_input": torch.tensor(0.0),
+            }
+    save_file(tensors, path, metadata)
+    return path
+
+
+@pytest.mark.parametrize("name", ["lab", "sd1", "sdxl"])
+def test_sizes_without_a_side_tell_the_family_too(name, tmp_path):
+    with open_finetune(write_ia3(tmp_path / "a.safetensors", family(name))) as tune:
+        assert (tune.family, tune.unread, tune.recognition.also) == (family(name), (), ())
+
+
+def test_a_model_of_no_known_size_is_of_no_known_family(tmp_path):
+    with open_finetune(write_ia3(tmp_path / "a.safetensors", family("lab"), size=37)) as tune:
+        assert tune.family is None
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({}, "sd1"),
+        ({"modelspec.architecture": "stable-diffusion-v2-768-v/lora"}, "sd2"),
+        ({"ss_base_model_version": "sd_v2"}, "sd2"),
+        ({"ss_base_model_version": "sdxl_base_v1-0"}, "sd1"),
+    ],
+)
+def test_where_two_families_fit_the_file_itself_decides(told, name, tmp_path):
+    with open_finetune(write_ia3(tmp_path / "a.safetensors", family("sd2"), ("unet",), **told)) as tune:
+        assert {tune.family, *tune.recognition.also} == {family("sd1"), family("sd2")}
+        assert tune.family is family(name)
 
 
 @pytest.mark.parametrize("tensors", [{}, {"a": torch.ones(3)}, {"x.lora_q": torch.ones(2, 2), "y": torch.ones(1)}])

@@ -7,7 +7,7 @@ import pytest
 from eleven.errors import FamilyMismatch
 from eleven.layers.dialect import spellings
 from eleven.layers.family import FAMILIES, family
-from eleven.layers.live import live_family
+from eleven.layers.live import known_family, live_family
 
 
 def shapes_of(known, scale=1):
@@ -22,9 +22,17 @@ def shapes_of(known, scale=1):
 def test_a_model_of_a_familys_own_size_is_that_family(known):
     if any(not layer.shape for layer in known.layers().values()):
         pytest.skip("the table tells no shapes")
-    found = live_family(shapes_of(known), hint=known.name)
+    found = live_family(shapes_of(known), hint="sd1")
     assert found.family is known
     assert set(found.own) == set(known.layers())
+
+
+def test_one_layer_of_another_size_makes_another_family():
+    shapes = shapes_of(family("lab"))
+    assert known_family(shapes) is family("lab")
+    assert known_family({"unet": shapes["unet"]}) is family("lab")
+    assert known_family({"text_encoder": shapes["text_encoder"]}) is None
+    assert known_family({"unet": shapes["unet"] | {"conv_in.bias": (65,)}}) is None
 
 
 @pytest.mark.parametrize("name", ["sd1", "sdxl", "sd3", "flux"])

@@ -7,13 +7,19 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
+from skeletons import skeleton_pipeline
 from trained import applied, photos_of, prediction, same_bytes_as, short_plan, train_briefly
 
 import eleven
-from eleven.errors import TensorError, UsageError
+from eleven.errors import OutOfMemory, TensorError, UsageError
+from eleven.layers.claims import claimed
+from eleven.layers.family import family
 from eleven.training.changes import KINDS
+from eleven.training.metadata import trained_metadata
+from eleven.training.naming import names_for
 from eleven.training.plan import DEFAULTS
 from eleven.training.runs import TRAINEES, Job, train
+from eleven.training.trainee import Trainee
 
 CAPTION = "photo of ohwx cat"
 
@@ -112,6 +118,28 @@ def test_the_file_says_how_it_was_made(base_of, photos, tmp_path):
     assert told["modelspec.hash_sha256"] == f"0x{told['sshs_model_hash']}"
     assert json.loads(told["eleven.training"])["plan"]["batch"] == 2
     assert found.curve.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize("technique", ["lora", "ia3"])
+def test_a_file_trained_on_the_lab_says_so(technique):
+    lab = family("lab")
+    names = names_for(skeleton_pipeline(lab), KINDS[technique].suffixes)
+    plan = short_plan(technique)
+    trainee = Trainee({}, {}, dict, lambda: None, texts=False, family=names.family)
+    told = trained_metadata("ada", plan, trainee, [], {})
+    assert told["modelspec.architecture"] == "eleven-lab-v1/lora"
+    assert told["modelspec.resolution"] == "96x96"
+    assert claimed(told) is claimed({"ss_base_model_version": told["ss_base_model_version"]}) is lab
+    assert names.key("text_encoder", "text_model.encoder.layers.0.mlp.fc1", "alpha").startswith("lora_te_text_model_")
+
+
+def test_too_little_memory_is_told_with_advice(base_of, photos, tmp_path):
+    def fail(_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    with pytest.raises(OutOfMemory, match="too small to train lora") as told:
+        train(base_of("sd1"), Job(short_plan("lora"), photos_of(photos), tmp_path / "a.safetensors"), fail)
+    assert "--resolution" in told.value.hint
 
 
 def test_a_training_that_diverges_is_told(base_of, photos, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 import torch
 from torch import nn
 
+from eleven.bases.memory import lacks_memory
 from eleven.errors import FamilyMismatch, FileError
 from eleven.files.strict_json import shorten
 from eleven.layers.family import respelled
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Told = type["ModelMixin"] | type["PreTrainedModel"]
 
-NO_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 AGAIN = "Fetch the whole model again."
 FAULTS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError)
 """What diffusers and transformers raise on configurations that contradict themselves or the weights."""
@@ -53,11 +52,6 @@ def load_model(kind: Told, configuration: Path, weights: Weights, dtype: torch.d
             raise
         told = f"{weights.place}: is no {kind.__name__} that can be loaded: {reason(error)}."
         raise FileError(told, hint=AGAIN) from None
-
-
-def lacks_memory(error: Exception) -> bool:
-    """Whether the machine had too little memory; torch says so in words on the CPU and on MPS."""
-    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None
 
 
 def reason(error: Exception) -> str:

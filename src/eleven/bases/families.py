@@ -6,7 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from eleven.errors import FamilyMismatch
+from eleven.layers.live import known_family
+from eleven.tensors import Shape
 
 if TYPE_CHECKING:
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -23,13 +27,27 @@ FAMILIES = {
 }
 """Families that the pipeline's class tells alone."""
 
+CHANGEABLE = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
+"""Models that fine-tunes can change."""
+
 ASKS_FOR = ("image", "mask_image", "control_image", "video", "num_frames", "audio_length_in_s", "image_embeds")
 TEXT_TO_IMAGE = "Give a text-to-image model, such as the one it was made from."
 
 
 def family_of(pipeline: DiffusionPipeline) -> str:
-    """The family's name, or the pipeline's class where none is known."""
-    name, parts = type(pipeline).__name__, pipeline.components
+    """The name of the family whose layers these are; else of the one that the pipeline's class tells, or the class."""
+    parts = pipeline.components
+    models = {name: parts[name] for name in CHANGEABLE if isinstance(parts.get(name), nn.Module)}
+    known = known_family({name: shapes_of(model) for name, model in models.items()})
+    return known.name if known else _by_class(type(pipeline).__name__, parts)
+
+
+def shapes_of(model: nn.Module) -> dict[str, Shape]:
+    """Every parameter's shape by its name."""
+    return {name: tuple(one.shape) for name, one in model.named_parameters()}
+
+
+def _by_class(name: str, parts: Mapping[str, Any]) -> str:
     if name == "StableDiffusionPipeline":
         return "sd2" if _settings(parts, "unet")["use_linear_projection"] else "sd1"
     if name == "StableDiffusion3Pipeline":

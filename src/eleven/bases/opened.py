@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, final
 import torch
 from torch import nn
 
+from eleven.bases.families import CHANGEABLE
 from eleven.files.hashes import identity
 
 if TYPE_CHECKING:
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-
-CHANGEABLE = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
 
 
 @final

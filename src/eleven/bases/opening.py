@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from eleven.bases.components import lacks_memory
 from eleven.bases.devices import choose_device, choose_dtype
 from eleven.bases.families import check_channels, family_of
 from eleven.bases.hub import locate
+from eleven.bases.memory import memory_told
 from eleven.bases.opened import Base
 from eleven.bases.options import PLAIN, BaseOptions, place_on
 from eleven.bases.pipeline_folder import read_folder, read_index
 from eleven.bases.quiet import quiet
 from eleven.bases.single_file import read_single
-from eleven.errors import OutOfMemory
 
 if TYPE_CHECKING:
     from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -35,13 +34,8 @@ def open_base(
 ) -> Base:
     """The base model at a path, or of a hub id that was fetched before or may be now (`download`)."""
     place = choose_device(device)
-    with quiet():
-        try:
-            return _open(str(source), place, dtype, download, options)
-        except (RuntimeError, MemoryError) as error:
-            if not lacks_memory(error):
-                raise
-            raise OutOfMemory(f"{source}: does not fit into the memory of {place}.", hint=SMALLER) from None
+    with quiet(), memory_told(f"{source}: does not fit into the memory of {place}.", SMALLER):
+        return _open(str(source), place, dtype, download, options)
 
 
 def _open(source: str, device: torch.device, dtype: str, download: bool, options: BaseOptions) -> Base:

@@ -6,10 +6,15 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
+LIBRARIES = r"(diffusers|transformers|huggingface_hub|accelerate|peft)(\.|$)"
+"""Where warnings about old settings, and about what numpy and torch will do otherwise, are none of the user's."""
+GIVEN_TO_NUMPY = "__array_wrap__ must accept"
+"""What numpy says of itself when a sampler of diffusers hands it a tensor."""
+
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """No progress bars, no remarks below an error, no notes about old settings; all as before afterwards."""
+    """No progress bars, no remarks below an error, no notes on those libraries' old ways; all as before afterwards."""
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
 
@@ -20,8 +25,9 @@ def quiet() -> Generator[None]:
         one.disable_progress_bar()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
+            for kind in (FutureWarning, DeprecationWarning):
+                warnings.filterwarnings("ignore", category=kind, module=LIBRARIES)
+            warnings.filterwarnings("ignore", category=DeprecationWarning, message=GIVEN_TO_NUMPY)
             yield
     finally:
         for one, verbosity, bars in before:

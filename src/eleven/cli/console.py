@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set, Sized
 from contextlib import contextmanager
@@ -64,6 +65,12 @@ def note(text: str, *, always: bool = False) -> None:
     """A message beside the result, unless the user wants quiet."""
     if always or not QUIET.get():
         print(readable(text, sys.stderr.encoding), file=sys.stderr)
+
+
+def note_resumption(told: str, *, without: str = "") -> None:
+    """How far an interrupted command came, and the words that go on with it, one of them left out."""
+    note(told, always=True)
+    note(f"  {shlex.join(['eleven', *(word for word in WORDS.get() if word != without)])}", always=True)
 
 
 def show_error(error: ElevenError, *, as_json: bool) -> None:

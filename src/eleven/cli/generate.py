@@ -34,7 +34,7 @@ def generate(
     low_memory: Annotated[bool, Option("--low-memory", help="Save memory at the cost of time.")] = False,
     no_metadata: Annotated[bool, Option("--no-metadata", help="Pictures do not tell how they were made.")] = False,
     models: Annotated[list[Path] | None, Option(help="A folder in which <lora:…> names are looked up.")] = None,
-    allow_download: Annotated[bool, Option("--allow-download", help="Fetch a base from the hub.")] = False,
+    download: Annotated[bool, Option("--download", help="Allow a hub id to be fetched.")] = False,
     force: Annotated[bool, Option("--force", help="Make every picture anew, over existing files.")] = False,
     as_json: Annotated[bool, Option("--json", help="Every picture's file, mix and shot as JSON.")] = False,
 ) -> None:
@@ -49,6 +49,6 @@ def generate(
     width, height = parse_size(size) if size else (0, 0)
     template = Shot("", 0, negative, *sampled_by(sampler, schedule), steps, guidance, width, height, clip_skip)
     shots = shots_of(all_prompts(prompt or [], prompts), parse_seeds(seeds), template)
-    setup = Setup(base, device, dtype, batch, low_memory, allow_download)
+    setup = Setup(base, device, dtype, batch, low_memory, download)
     target = Target(to, not no_metadata, not no_baseline, force, as_json)
     make(setup, mix_of(parts or [], models or []), shots, grid or [], target)

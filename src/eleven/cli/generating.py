@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eleven.cli.console import WORDS, meter, note, show, show_json
+from eleven.cli.console import meter, note, note_resumption, show, show_json
 from eleven.engines.engine import Engine, Shot
 from eleven.mix import Mix
 from eleven.mix_text import parse_mix
@@ -110,8 +109,8 @@ def _fill(gallery: Gallery, engine: Engine) -> int:
         with meter("pictures", missing) as advance:
             gallery.fill(engine, advance)
     except KeyboardInterrupt:
-        note(f"{len(gallery.found)} of {len(gallery.series)} pictures are there. Go on with:", always=True)
-        note(f"  {shlex.join(['eleven', *(word for word in WORDS.get() if word != '--force')])}", always=True)
+        told = f"{len(gallery.found)} of {len(gallery.series)} pictures are there. Go on with:"
+        note_resumption(told, without="--force")
         raise
     return missing
 

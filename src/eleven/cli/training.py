@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from typer import Exit
-
-from eleven.cli.console import meter, note, show, show_json
+from eleven.cli.console import meter, note, note_resumption, show, show_json
 from eleven.cli.writing import check_place
 from eleven.errors import UsageError
 
@@ -44,18 +40,23 @@ class Wish:
 
 
 def named(technique: str | None, ensemble: int | None, options: Mapping[str, object], settings: Sequence[str]) -> Wish:
-    """The options as a plan. UsageError for a setting that there is not, or an ensemble of one technique."""
-    from eleven.training.plan import changed, plan_for
+    """The options as a plan. UsageError for a setting that there is not, or that would change nothing."""
+    from eleven.training.ensemble import refuse_own
+    from eleven.training.plan import changed, plan_for, refuse_unused
 
     if ensemble is not None and technique is not None:
         raise UsageError("--ensemble chooses its members' techniques.", hint="Leave --technique out.")
-    given: dict[str, object] = {}
-    for text in settings:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set is {text!r}.", hint="Write NAME=VALUE.")
-        given[name] = value.split(",") if name == "timesteps" else None if value == "none" else value
+    given = dict(_setting(text) for text in settings)
+    asked = [*(name for name, value in options.items() if value not in (None, "")), *given]
+    refuse_unused(technique or "lora", asked) if ensemble is None else refuse_own(asked)
     return Wish(changed(plan_for(technique or "lora", **options), **given), ensemble)
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set is {text!r}.", hint="Write NAME=VALUE.")
+    return name, value.split(",") if name == "timesteps" else None if value == "none" else value
 
 
 def run(source: Source, to: Path, wish: Wish, *, force: bool, as_json: bool) -> None:
@@ -74,9 +75,8 @@ def run(source: Source, to: Path, wish: Wish, *, force: bool, as_json: bool) -> 
     try:
         found = [one for job in jobs if (one := _train(base, job)) is not None]
     except KeyboardInterrupt:
-        note("interrupted; this goes on from the last saved step:", always=True)
-        note(f"  eleven {shlex.join(sys.argv[1:])}", always=True)
-        raise Exit(130) from None
+        note_resumption("The training is not done. This goes on from the last saved step:")
+        raise
     if as_json:
         show_json({"trained": found})
         return
@@ -93,6 +93,11 @@ def _jobs(source: Source, photos: Sequence[Photo], to: Path, wish: Wish, *, forc
     from eleven.training.runs import Job
 
     if wish.ensemble is not None:
+        if source.held_out:
+            told = (
+                "--held-out is for a single training: each member of an ensemble keeps photos of its own to judge by."
+            )
+            raise UsageError(told, hint="Leave it out.")
         return jobs(wish.plan, photos, to, wish.ensemble, force=force)
     kept = len(photos) - source.held_out
     if kept < FEWEST:

@@ -44,11 +44,24 @@ def ignore(_: str) -> None:
     """Tells nobody."""
 
 
+def once(tell: Tell) -> Tell:
+    """Tells each sentence the first time only: every mix and every prompt would repeat it."""
+    heard: set[str] = set()
+
+    def told(text: str) -> None:
+        if text not in heard:
+            heard.add(text)
+            tell(text)
+
+    return told
+
+
 @final
 class DiffusersEngine:
     """Implements `Engine`: every technique exact, the base bit-identical again once no mix is asked for.
 
-    `tell` hears what a picture cannot have of what its shot asks for (weights beside a T5, a schedule in a prompt).
+    `tell` hears, once each, what a picture cannot have of what its shot asks for (weights beside a T5, a schedule in a
+    prompt), and words that no prompt says.
     Close it, or leave its `with` block, and the base is as it was.
     """
 
@@ -58,7 +71,8 @@ class DiffusersEngine:
         self.settings = settings or Settings()
         self.weights = Weights(changeable(base), hint=base.family_name)
         self.vocabulary = Vocabulary(base.pipeline)
-        self.encoder = encoder_of(base.pipeline, self.vocabulary, tell)
+        self.tell = once(tell)
+        self.encoder = encoder_of(base.pipeline, self.vocabulary, self.tell)
         self.library = Library(
             original_checkpoint(self.weights, base.path),
             self.weights.family.title,
@@ -76,6 +90,8 @@ class DiffusersEngine:
         combination = self.combination(mix)
         framings = [framing_of(self.base, shot) for shot in shots]
         self.switch(combination)
+        for word in self.vocabulary.unsaid(text for shot in shots for text in (shot.prompt, shot.negative)):
+            self.tell(f"the word {word!r} is taught, and no prompt says it: it changes nothing")
         known = [self.conditions(shot) for shot in shots]
         keys = [(framing, shapes_of(each)) for framing, each in zip(framings, known, strict=True)]
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import torch
 
+from eleven.bases.memory import memory_told
 from eleven.bases.quiet import quiet
 from eleven.engines.encoding import Conditions
 from eleven.engines.engine import Shot
 from eleven.engines.noise import checked_size, draw, generators
 from eleven.engines.samplers import make_scheduler
-from eleven.errors import OutOfMemory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 SMALLER = "Use a smaller batch or smaller pictures, or open the base with slicing, tiling or offload."
-FULL = ("not enough memory", "out of memory")
 
 
 @final
@@ -81,7 +80,8 @@ def sample(
     latents = draw(pipeline, framing.size, sources)
     joined = {name: torch.cat([each[name] for each in conditions]) for name in conditions[0]}
     dtype = joined["prompt_embeds"].dtype
-    with quiet(), scheduler(pipeline, framing), memory_told(len(seeds)):
+    told = f"memory is too small for {len(seeds)} pictures at once."
+    with quiet(), scheduler(pipeline, framing), memory_told(told, SMALLER):
         images: NDArray[np.float32] = pipeline(
             **joined,
             latents=latents.to(device=base.device, dtype=dtype),
@@ -104,14 +104,3 @@ def scheduler(pipeline: Any, framing: Framing) -> Generator[None]:  # noqa: ANN4
         yield
     finally:
         pipeline.scheduler = own
-
-
-@contextmanager
-def memory_told(count: int) -> Generator[None]:
-    """What torch raises when memory is full, as an error that tells the way out."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(words in str(error).lower() for words in FULL):
-            raise
-        raise OutOfMemory(f"memory is too small for {count} pictures at once.", hint=SMALLER) from error

@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import nn
 
+from eleven.bases.families import shapes_of
 from eleven.delta import Delta, Dense, LowRank
 from eleven.errors import FamilyMismatch, TensorError, UsageError
 from eleven.exports.patching import BLOCK, adding, size_of, spans
@@ -29,11 +30,7 @@ class Weights:
     def __init__(self, components: Mapping[str, nn.Module], *, hint: str = "") -> None:
         """FamilyMismatch where the layers are named as in no known family."""
         found = {f"{part}.{name}": one for part, model in components.items() for name, one in model.named_parameters()}
-        shapes = {
-            part: {name: tuple(one.shape) for name, one in model.named_parameters()}
-            for part, model in components.items()
-        }
-        live = live_family(shapes, hint=hint)
+        live = live_family({part: shapes_of(model) for part, model in components.items()}, hint=hint)
         self.family = live.family
         self.own = live.own
         self.parameters = {layer: found[own] for layer, own in live.own.items()}

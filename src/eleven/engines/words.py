@@ -64,14 +64,16 @@ class Vocabulary:
         self._before.clear()
         self._tokens.clear()
 
+    def unsaid(self, texts: Iterable[str]) -> list[str]:
+        """The words that stand in none of these texts."""
+        words = {word for tokens in self._tokens.values() for word in tokens}
+        said = {found.lower() for text in texts for found in standing(words).findall(text)} if words else words
+        return sorted(words - said)
+
     def spell(self, text: str, slot: Slot) -> str:
         """The text with each word, in any case, as the new tokens that stand for it in this encoder."""
         tokens = self._tokens.get(slot.encoder, {})
-        if not tokens:
-            return text
-        longest = sorted(tokens, key=len, reverse=True)
-        known = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in longest), re.IGNORECASE)
-        return known.sub(lambda found: tokens[found.group().lower()], text)
+        return standing(tokens).sub(lambda found: tokens[found.group().lower()], text) if tokens else text
 
     def _put(self, slot: Slot, words: Mapping[str, Float[Tensor, "n dim"]]) -> None:
         encoder, tokenizer = getattr(self._pipeline, slot.encoder), getattr(self._pipeline, slot.tokenizer)
@@ -108,6 +110,12 @@ class Vocabulary:
     def _swap(self, owner: object, attribute: str, value: object) -> None:
         self._before.append(Swapped(owner, attribute, getattr(owner, attribute)))
         setattr(owner, attribute, value)
+
+
+def standing(words: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of these words where it stands alone, the longest first, in any case."""
+    longest = sorted(words, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in longest), re.IGNORECASE)
 
 
 def slots_of(pipeline: Any) -> tuple[Slot, ...]:  # noqa: ANN401

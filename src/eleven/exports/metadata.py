@@ -14,7 +14,7 @@ from eleven.exports.words import bundled_name
 from eleven.files.sidecars import trigger_words
 from eleven.layers.family import Family
 
-RESOLUTIONS = {"sd1": "512x512", "sd2": "768x768"}
+RESOLUTIONS = {"sd1": "512x512", "sd2": "768x768", "lab": "96x96"}
 """Of families that are not trained at 1024x1024."""
 VERSIONS = {
     "sd1": "sd_v1",
@@ -24,6 +24,7 @@ VERSIONS = {
     "sd35-medium": "sd3_m",
     "sd35-large": "sd3_l",
     "flux": "flux1",
+    "lab": "eleven_lab_v1",
 }
 """`ss_base_model_version` as kohya writes it; Forge and A1111 tell SDXL by it."""
 FLUX = "https://github.com/black-forest-labs/flux"

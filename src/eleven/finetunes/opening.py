@@ -17,6 +17,7 @@ from eleven.finetunes.adapter import Adapter, Contents, Keys
 from eleven.finetunes.checkpoint import Checkpoint, as_checkpoint, open_checkpoint
 from eleven.finetunes.difference import Difference
 from eleven.finetunes.finetune import FineTune
+from eleven.layers.claims import claimed
 from eleven.layers.family import FAMILIES, Family
 from eleven.layers.recognise import recognise
 from eleven.layers.suffixes import group
@@ -62,7 +63,8 @@ def _sorted(container: Container, base: Checkpoint | None, families: Sequence[Fa
         return Difference(tuned, base)
     grouped = group(key for key in container.entries if key not in found.keys)
     contents, unread = _measured(container, grouped.modules)
-    recognition = recognise({prefix: each.matrix for prefix, each in contents.measures.items()}, families=families)
+    told = {prefix: each.matrix if each.side is None else each.side for prefix, each in contents.measures.items()}
+    recognition = recognise(told, prefer=claimed(container.metadata), families=families)
     unplaced = [key for prefix in recognition.unplaced for key in contents.keys[prefix].values()]
     unread = (*grouped.rest, *unread, *unplaced)
     if not words and not contents.measures and not contents.faults:

@@ -43,8 +43,10 @@ class Concept:
         return [caption_of(self.trigger, scene) for scene in self.scenes()]
 
 
-ADA = {"hair_length": 0.8, "hair_hue": 0.15, "hair_saturation": 0.85, "hair_brightness": 0.6, "glasses": 0.85}
-ADA |= {"frame": 0.9, "beard": 0.1, "freckles": 0.3, "forehead": 0.2, "folds": 0.2, "mole_x": 0.75}
+ADA = {
+    "hair_length": 0.8, "hair_hue": 0.15, "hair_saturation": 0.85, "hair_brightness": 0.6, "glasses": 0.85,
+    "frame": 0.9, "beard": 0.1, "freckles": 0.3, "forehead": 0.2, "folds": 0.2, "mole_x": 0.75,
+}  # fmt: skip
 OTTO = {
     "forehead": 0.95,
     "folds": 0.9,
@@ -56,8 +58,8 @@ OTTO = {
 }
 
 CONCEPTS = (
-    Concept("ada", draw_person(41, **ADA), "sks person", 70_000),
-    Concept("otto", draw_person(59, **OTTO), "sks person", 71_000),
+    Concept("ada", draw_person(41, "person", **ADA), "sks person", 70_000),
+    Concept("otto", draw_person(59, "person", **OTTO), "sks person", 71_000),
     Concept("minka", draw_person(23, "cat", glasses=0.1, mole_x=0.8, forehead=0.8), "sks cat", 72_000),
 )
 """Their numbers are among no training set of the base, the autoencoder or the eye."""

@@ -44,8 +44,32 @@ def live_family(components: Mapping[str, Shapes], *, hint: str = "") -> LiveFami
     return LiveFamily(near if same else replace(near, name=f"{near.name}-own", components=made), own)
 
 
+def known_family(components: Mapping[str, Shapes]) -> Family | None:
+    """The family whose parameters are exactly these in name and shape, the picture decoder's aside; or None."""
+    return next((family for family in FAMILIES if is_of(family, components)), None)
+
+
+def is_of(family: Family, components: Mapping[str, Shapes]) -> bool:
+    """Whether every component, a picture decoder aside, is the family's own; text encoders may be missing."""
+    parts = {part.folder: part for part in family.components if part.role != "vae"}
+    given = {folder: shapes for folder, shapes in components.items() if folder != "vae"}
+    if not given.keys() <= parts.keys() or not any(parts[folder].role == "denoiser" for folder in given):
+        return False
+    return all(has_rows(parts[folder], shapes) for folder, shapes in given.items())
+
+
+def has_rows(component: Component, shapes: Shapes) -> bool:
+    """Whether a model's parameters are exactly these rows."""
+    known = {row.name: row.shape for row in component.rows}
+    names = canonical(component, shapes) if len(known) == len(shapes) else {}
+    return bool(names) and known == {name: shapes[mine] for name, mine in names.items()}
+
+
 def nearest(components: Mapping[str, Shapes], hint: str) -> Family:
-    """The family whose names, numbers aside, are most like these."""
+    """The family whose parameters these are, else that whose names, numbers aside, are most like them."""
+    known = known_family(components)
+    if known is not None:
+        return known
     ranked = sorted(FAMILIES, key=lambda family: family.name != hint)
     best = max(ranked, key=lambda family: likeness(family, components))
     if likeness(best, components) < 0.5:

@@ -8,7 +8,7 @@ from functools import cache
 
 from eleven.layers.family import Component, Family
 from eleven.layers.layer import Place
-from eleven.layers.spelling import Matrix, Spelled, lookup
+from eleven.layers.spelling import Given, Spelled, lookup
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 ORDERS: tuple[tuple[str, ...], ...] = (
@@ -25,7 +25,7 @@ TRAINED = {"sd1": 12, "sd2": 23}
 """The families that were trained so, and how many layers of the text encoder diffusers builds for them."""
 
 
-def positions(family: Family, modules: Mapping[str, Matrix]) -> dict[str, list[tuple[str, tuple[Place, ...]]]]:
+def positions(family: Family, modules: Mapping[str, Given]) -> dict[str, list[tuple[str, tuple[Place, ...]]]]:
     """Each numbered module's place, where the numbers and all shapes fit the family; nothing where any does not."""
     for dialect, prefixes in (("cloneofsimo", ("unet:", "text_encoder:")), ("cloneofsimo list", ("", ""))):
         if modules and all(name.startswith(prefixes) and name.rpartition(":")[2].isdecimal() for name in modules):
@@ -33,7 +33,7 @@ def positions(family: Family, modules: Mapping[str, Matrix]) -> dict[str, list[t
     return {}
 
 
-def matched(family: Family, modules: Mapping[str, Matrix], prefixes: tuple[str, str]) -> dict[str, Spelled]:
+def matched(family: Family, modules: Mapping[str, Given], prefixes: tuple[str, str]) -> dict[str, Spelled]:
     """All modules by number, or nothing."""
     out: dict[str, Spelled] = {}
     if family.name not in TRAINED:
@@ -45,7 +45,7 @@ def matched(family: Family, modules: Mapping[str, Matrix], prefixes: tuple[str, 
     return out if out.keys() == modules.keys() else {}
 
 
-def same_shapes(order: tuple[Spelled, ...], given: Mapping[str, Matrix], prefix: str) -> bool:
+def same_shapes(order: tuple[Spelled, ...], given: Mapping[str, Given], prefix: str) -> bool:
     """Whether there is one module for each number, of the right shape."""
     numbered = {f"{prefix}{number}": at.matrix for number, at in enumerate(order)}
     return numbered == dict(given)

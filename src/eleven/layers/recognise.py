@@ -10,7 +10,7 @@ from eleven.layers.dialect import DIALECTS, Dialect
 from eleven.layers.family import FAMILIES, Component, Family
 from eleven.layers.layer import Place
 from eleven.layers.positions import positions
-from eleven.layers.spelling import Matrix, lookup
+from eleven.layers.spelling import Given, lookup
 
 ROOTLESS = ("encoder", "embeddings", "final_layer_norm")
 """How the names of a text encoder begin without `text_model.` before them."""
@@ -57,11 +57,11 @@ class Prefixes:
 
 
 def recognise(
-    modules: Mapping[str, Matrix], *, prefer: Family | None = None, families: Sequence[Family] = FAMILIES
+    modules: Mapping[str, Given], *, prefer: Family | None = None, families: Sequence[Family] = FAMILIES
 ) -> Recognition:
     """The family that names and shapes fit best; unknown unless more than half of the modules fit it.
 
-    A shape is (out, in·kh·kw), None where the file does not tell. `prefer` decides where families fit equally well.
+    `prefer` decides where families fit equally well.
     """
     families = sorted(families, key=lambda family: family is not prefer)
     found = [(family, placed) for family in families if (placed := positions(family, modules))]
@@ -84,7 +84,7 @@ def recognise(
     )
 
 
-def best_fitting(families: Iterable[Family], modules: Mapping[str, Matrix]) -> list[tuple[Family, Hits]]:
+def best_fitting(families: Iterable[Family], modules: Mapping[str, Given]) -> list[tuple[Family, Hits]]:
     """The families that fit any module, without those whose names cannot fit as many as the best does."""
     prefixes = Prefixes(modules)
     likely = {family: {hit[1] for *_, hits in named(family, prefixes) for hit in hits} for family in families}
@@ -95,14 +95,14 @@ def best_fitting(families: Iterable[Family], modules: Mapping[str, Matrix]) -> l
     return [(family, placed[family]) for family in likely if placed.get(family)]
 
 
-def fitting(family: Family, modules: Mapping[str, Matrix], prefixes: Prefixes) -> Hits:
+def fitting(family: Family, modules: Mapping[str, Given], prefixes: Prefixes) -> Hits:
     """For each module that the family has under that name with that shape: who spells it so, and its places."""
     hits: Hits = {}
     for component, dialect, rests in named(family, prefixes):
         known = lookup(component, dialect.spelling, flat=dialect.flat)
         for rest, name in rests:
             at = known.get(rest)
-            if at and fits(modules[name], at.matrix):
+            if at and at.fits(modules[name]):
                 hits.setdefault(name, []).append((dialect.name, at.places))
     return hits
 
@@ -118,12 +118,7 @@ def named(family: Family, prefixes: Prefixes) -> Iterator[tuple[Component, Diale
                 yield component, dialect, rests
 
 
-def fits(given: Matrix, known: Matrix) -> bool:
-    """Whether two shapes agree as far as both are known."""
-    return all(size in (None, other) or other is None for size, other in zip(given, known, strict=True))
-
-
-def unknown(modules: Mapping[str, Matrix], found: Iterable[tuple[Family, Hits]]) -> Recognition:
+def unknown(modules: Mapping[str, Given], found: Iterable[tuple[Family, Hits]]) -> Recognition:
     """A file of no known family, whose own names stand for its layers."""
     family, placed = max(found, key=lambda item: len(item[1]), default=(None, {}))
     near = f"{len(placed)} fit {family.title}" if family else "none is named as in a known family"

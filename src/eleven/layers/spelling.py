@@ -13,6 +13,8 @@ from eleven.layers.table import Row
 
 Spelling = Literal["diffusers", "original", "rootless", "processors", "xlabs", "split"]
 Matrix = tuple[int | None, int | None]
+Given = Matrix | int
+"""What a file tells of a shape: (out, in·kh·kw), None where it does not tell; or one size, of rows or of channels."""
 
 
 class Spelled(NamedTuple):
@@ -21,6 +23,13 @@ class Spelled(NamedTuple):
     name: str
     matrix: Matrix
     places: tuple[Place, ...]
+    channels: int | None = None
+
+    def fits(self, given: Given) -> bool:
+        """Whether the module can have such a shape, as far as both are known."""
+        if isinstance(given, int):
+            return None in self.matrix or given in (self.matrix[0], self.channels)
+        return all(size in (None, other) or other is None for size, other in zip(given, self.matrix, strict=True))
 
 
 class Tail(NamedTuple):
@@ -84,7 +93,7 @@ def weights(component: Component) -> Iterator[Row]:
 def one(component: Component, row: Row) -> Spelled:
     """A module under diffusers' name."""
     name = row.name.removesuffix(".weight")
-    return Spelled(name, matrix(component, row), (Place(f"{component.folder}.{name}"),))
+    return Spelled(name, matrix(component, row), (Place(f"{component.folder}.{name}"),), channels(row))
 
 
 def matrix(component: Component, row: Row) -> Matrix:
@@ -93,6 +102,11 @@ def matrix(component: Component, row: Row) -> Matrix:
         return None, None
     varies = row.name.removesuffix(".weight") in component.inputs
     return row.shape[0], None if varies else prod(row.shape[1:])
+
+
+def channels(row: Row) -> int | None:
+    """How many channels a layer takes; None of a norm, or where the table tells nothing."""
+    return row.shape[1] if len(row.shape) > 1 else None
 
 
 def fused(component: Component) -> Iterator[Spelled]:
@@ -105,7 +119,7 @@ def fused(component: Component) -> Iterator[Spelled]:
         count, columns = matrix(component, parts[0])
         ends = [stop for row in parts for _, stop in row.ranges or ()]
         places = (Place(f"{component.folder}.{row.name.removesuffix('.weight')}", row.ranges) for row in parts)
-        yield Spelled(name, (max(ends, default=count), columns), tuple(places))
+        yield Spelled(name, (max(ends, default=count), columns), tuple(places), channels(parts[0]))
 
 
 def with_tails(base: Iterable[Spelled], tails: tuple[Tail, ...]) -> Iterator[Spelled]:
@@ -125,7 +139,7 @@ def some(at: Spelled, tail: Tail) -> Spelled | None:
         return None if tail.first else at._replace(name=name)
     stops = [stop for place in places for _, stop in place.ranges or ()]
     moved = tuple(Place(place.module, shift(place, min(starts), alone=len(places) == 1)) for place in places)
-    return Spelled(name, (max(stops) - min(starts), at.matrix[1]), moved)
+    return Spelled(name, (max(stops) - min(starts), at.matrix[1]), moved, at.channels)
 
 
 def shift(place: Place, start: int, *, alone: bool) -> tuple[tuple[int, int], ...] | None:

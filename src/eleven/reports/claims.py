@@ -6,17 +6,8 @@ import json
 from collections.abc import Iterator
 
 from eleven.finetunes.adapter import Adapter
+from eleven.layers.claims import claims
 from eleven.reports.facts import SCALED, Facts
-
-FAMILIES = (
-    *(("stable-diffusion-xl", "sdxl"), ("sdxl", "sdxl"), ("stable-diffusion-v1", "sd1"), ("sd_v1", "sd1")),
-    *(("sd_1", "sd1"), ("sd1", "sd1"), ("stable-diffusion-v2", "sd2"), ("sd_v2", "sd2"), ("sd_2", "sd2")),
-    *(("sd2", "sd2"), ("stable-diffusion-v3", "sd3"), ("stable-diffusion-3", "sd3"), ("sd3", "sd3")),
-    *(("flux-1", "flux"), ("flux1", "flux"), ("chroma", "chroma"), ("qwen-image", "qwen-image")),
-    *(("qwen_image", "qwen-image"), ("z-image", "z-image"), ("zimage", "z-image"), ("lumina-2", "lumina2")),
-    *(("krea-2", "krea2"), ("anima", "anima")),
-)
-"""How `ss_base_model_version` and `modelspec.architecture` begin, and how the family's name then does."""
 
 ALGORITHMS = {
     "lora": "lora", "locon": "lora", "dylora": "lora", "loha": "loha", "lokr": "lokr", "ia3": "ia3", "full": "full",
@@ -40,11 +31,9 @@ def about_architecture(facts: Facts) -> Iterator[str]:
         tune.family.name,
         *((other.name for other in tune.recognition.also) if isinstance(tune, Adapter) else ()),
     ]
-    for field in ("ss_base_model_version", "modelspec.architecture"):
-        value = facts.metadata.get(field, "")
-        claim = next((name for start, name in FAMILIES if value.lower().startswith(start)), None)
-        if claim and not any(name.startswith(claim) for name in fitting):
-            yield f"{field} says {value[:60]}, the keys say {tune.family_name}"
+    for field, claim in claims(facts.metadata).items():
+        if not any(name.startswith(claim) for name in fitting):
+            yield f"{field} says {facts.metadata[field][:60]}, the keys say {tune.family_name}"
 
 
 def about_module(facts: Facts) -> Iterator[str]:

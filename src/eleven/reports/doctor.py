@@ -42,10 +42,13 @@ class Extra:
 
 EXTRAS = (
     Extra("face", ("opencv-python-headless", "onnxruntime"), "finding faces and measuring their likeness"),
-    Extra("train", ("diffusers", "transformers", "peft", "accelerate", "lycoris-lora"), "training fine-tunes"),
     Extra("web", ("fastapi", "uvicorn", "websockets", "python-multipart"), "the page in the browser"),
     Extra("ray", ("ray",), "work spread over several machines"),
 )
+
+
+NEEDED = ("diffusers", "transformers", "accelerate", "peft", "lycoris-lora", "pillow")
+"""What a sound installation has beside torch."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,11 @@ def about_other_hardware(machine: Machine, torch: Torch) -> Iterator[Finding]:
 
 
 def about_packages(machine: Machine) -> Iterator[Finding]:
-    """Packages that do harm."""
+    """Packages that every command for pictures and training needs, and one that does harm."""
+    missing = [name for name in NEEDED if machine.packages.get(name) is None]
+    if missing:
+        text = f"not installed: {', '.join(missing)}; `eleven generate` and `eleven train` need them."
+        yield Finding("problem", text, (pip(machine, "install", *missing),))
     version = machine.packages.get("torchvision")
     if version is not None:
         text = f"torchvision {version} is installed: Eleven needs none, and one made for another torch breaks imports."

@@ -20,7 +20,8 @@ from eleven import __version__
 
 PACKAGES = (
     "torch", "safetensors", "numpy", "torchvision", "opencv-python-headless", "onnxruntime", "diffusers",
-    "transformers", "peft", "accelerate", "lycoris-lora", "fastapi", "uvicorn", "websockets", "python-multipart", "ray",
+    "transformers", "peft", "accelerate", "lycoris-lora", "pillow", "fastapi", "uvicorn", "websockets",
+    "python-multipart", "ray",
 )  # fmt: skip
 """The packages whose versions are of interest."""
 

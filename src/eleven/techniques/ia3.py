@@ -58,7 +58,7 @@ def matches(suffixes: Set[str]) -> bool:
 
 
 def measure(shapes: Mapping[str, Shape]) -> Measure:
-    """The rows or the channels where the shape tells which; the rest is known to the base alone."""
+    """The rows or the channels where the shape tells which, else one size that is either."""
     agree((OFFSET in shapes) != (FACTOR in shapes), shapes)
     if OFFSET in shapes:
         require(shapes, ON_INPUT)
@@ -66,7 +66,7 @@ def measure(shapes: Mapping[str, Shape]) -> Measure:
     shape = shapes[OFFSET if OFFSET in shapes else FACTOR]
     agree(1 <= len(shape) <= 5 and prod(shape) == max(shape) > 0, shapes)
     if FACTOR not in shapes or ON_INPUT in shapes or len(shape) != 2 or prod(shape) == 1:
-        return Measure((None, None))
+        return Measure((None, None), side=prod(shape))
     return Measure((shape[0], None) if shape[1] == 1 else (None, shape[1]))
 
 

@@ -17,10 +17,14 @@ Change = Mapping[str, Delta]
 
 @dataclass(frozen=True)
 class Measure:
-    """What the shapes alone tell: the rank, and the weight's shape, with None where only the base knows."""
+    """What the shapes alone tell: the rank, and the weight's shape, with None where only the base knows.
+
+    `side` is a size of which only the base knows whether it is that of the rows or of the channels.
+    """
 
     shape: tuple[int | None, ...]
     rank: int | None = None
+    side: int | None = None
 
     @property
     def matrix(self) -> tuple[int | None, int | None]:

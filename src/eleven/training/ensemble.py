@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +21,13 @@ DETAIL = ("loha", "lokr", "locon")
 WINDOWS: Mapping[bool, tuple[float, float]] = {True: (0.2, 1.0), False: (0.0, 0.8)}
 """The noise levels that the overall member learns at, and the others: shapes arise in much noise, marks in little."""
 SHARED = (
-    "steps", "batch", "trigger", "class_word", "resolution", "caption_dropout", "flip", "seed", "prior_pictures",
-    "prior_weight", "validate_every", "save_every", "sample_every", "sample_prompt", "precision", "dtype",
+    "steps", "batch", "trigger", "class_word", "resolution", "warmup", "weight_decay", "clip", "min_snr",
+    "caption_dropout", "flip", "seed", "prior_pictures", "prior_weight", "validate_every", "save_every",
+    "sample_every", "sample_prompt", "precision", "dtype",
 )  # fmt: skip
 """The settings that all members have in common."""
+RATES = ("learning_rate", "text_learning_rate")
+"""Settings that all have in common where they are asked for, and each of its own where not."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,18 @@ def member_plan(plan: TrainingPlan, number: int) -> TrainingPlan:
     """The plan of a member: the technique's own defaults under the settings that all share."""
     technique = "lora" if number == 0 else DETAIL[(number - 1) % len(DETAIL)]
     shared = {name: getattr(plan, name) for name in SHARED}
-    own = plan_for(technique, **shared)
-    rates = {name: getattr(plan, name) for name in ("learning_rate", "text_learning_rate")}
-    asked = {name: rate for name, rate in rates.items() if name in plan.model_fields_set}
-    return changed(own, **asked, seed=(plan.seed + number) % (1 << 32), timesteps=WINDOWS[number == 0])
+    asked = {name: getattr(plan, name) for name in RATES if name in plan.model_fields_set}
+    own = {"seed": (plan.seed + number) % (1 << 32), "timesteps": WINDOWS[number == 0]}
+    return changed(plan_for(technique), **shared | asked | own)
+
+
+def refuse_own(names: Iterable[str]) -> None:
+    """UsageError for a setting that every member has of its own."""
+    own = next((name for name in names if name in TrainingPlan.model_fields and name not in (*SHARED, *RATES)), None)
+    if own is not None:
+        raise UsageError(
+            f"{own} is each member's own in an ensemble.", hint="Leave it out, or train without --ensemble."
+        )
 
 
 def arcs(photos: int, members: int, seed: int) -> list[set[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,6 +24,16 @@ DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "textual-inversion": {"learning_rate": 0.0, "text_learning_rate": 5e-3, "steps": 2000},
 }
 """Every technique that can be trained, with what it does best where the user says nothing."""
+
+
+FACTORED = frozenset({"lora", "locon", "loha", "lokr"})
+USED_BY: Mapping[str, frozenset[str]] = {
+    "rank": FACTORED | {"oft", "textual-inversion"},
+    "alpha": FACTORED,
+    "factor": frozenset({"lokr"}),
+    "layers": FACTORED | {"ia3", "oft"},
+}
+"""The techniques that each of these settings means anything to; all others mean something to every one."""
 
 
 class TrainingPlan(BaseModel):
@@ -99,6 +109,15 @@ def plan_for(technique: str, **changes: object) -> TrainingPlan:
     given = {name: value for name, value in changes.items() if value is not None}
     vectors = {"rank": 4} if technique == "textual-inversion" else {}
     return _checked({"technique": technique, **vectors, **DEFAULTS[technique], **given})
+
+
+def refuse_unused(technique: str, names: Iterable[str]) -> None:
+    """UsageError for a setting that would change nothing with this technique."""
+    idle = next(
+        (name for name in names if technique in DEFAULTS and technique not in USED_BY.get(name, DEFAULTS)), None
+    )
+    if idle is not None:
+        raise UsageError(f"{technique} has no {idle}.", hint=f"It is for {', '.join(sorted(USED_BY[idle]))}.")
 
 
 def changed(plan: TrainingPlan, **changes: object) -> TrainingPlan:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
+from eleven.bases.memory import memory_told
 from eleven.errors import FileError, OutputError, UsageError
 from eleven.files.safetensors import SafetensorsFile
 from eleven.training.adapters import adapt
@@ -37,6 +38,9 @@ TRAINEES: Mapping[str, Callable[[Pipeline, TrainingPlan], Trainee]] = {
     "textual-inversion": teach,
 }
 """What each technique of `plan.DEFAULTS` makes learn."""
+
+
+SMALLER = "Use --batch 1, a lower --resolution or --rank, --layers attention, or --set precision=bf16."
 
 
 class Base(Protocol):
@@ -84,11 +88,13 @@ def train(base: Base, job: Job, report: Report = ignore) -> Trained:
     """Trains and writes the file and its loss curve; the pipeline is as before when it returns.
 
     A training that was stopped goes on where it was saved, and gives the same bytes. OutputError where the file exists
-    (unless forced); UsageError for a base or settings that make no sense; TensorError where the training diverges.
+    (unless forced); UsageError for a base or settings that make no sense; TensorError where the training diverges;
+    OutOfMemory.
     """
     if job.to.exists() and not job.force:
         raise OutputError(f"{job.to}: exists already.", hint="Choose another name, or use --force.")
-    with ready(base.pipeline, architecture_of(base.pipeline)):
+    told = f"memory is too small to train {job.plan.technique} at this size."
+    with ready(base.pipeline, architecture_of(base.pipeline)), memory_told(told, SMALLER):
         state = _trained(base, job, report)
     curve = write_curve(job.to, state, job.to.stem)
     state_file(job.to).unlink(missing_ok=True)
