@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from eleven.bases.options import BaseOptions, Prediction
 from eleven.bases.quiet import quiet
 from eleven.errors import FamilyMismatch, FileError
 from eleven.files.hashes import identity
+from eleven.finetunes.checkpoint import as_checkpoint
 from eleven.layers.family import family
 from models import one_layer, write_layer
 
@@ -56,7 +58,7 @@ def narrow_world(configurations, narrow, monkeypatch):
     """Eleven knows narrow families in place of the real ones."""
     known = (*(narrow[name].family for name in NAMES), family("flux"))
     monkeypatch.setattr("eleven.bases.single_file.CONFIGURATIONS", configurations)
-    monkeypatch.setattr("eleven.layers.checkpoints.FAMILIES", known)
+    monkeypatch.setattr("eleven.bases.single_file.as_checkpoint", partial(as_checkpoint, families=known))
 
 
 @pytest.fixture
