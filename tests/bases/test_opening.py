@@ -246,20 +246,19 @@ def test_options_that_cannot_be_followed_are_refused(folders):
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("where", "error"),
     [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
+        ("opening.place_on", torch.OutOfMemoryError("CUDA out of memory")),
+        ("opening.place_on", RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)")),
+        ("components._denoiser", MemoryError()),
+        ("components._denoiser", RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")),
     ],
 )
-@pytest.mark.parametrize("where", ["eleven.bases.opening.place_on", "eleven.bases.components._denoiser"])
 def test_too_little_memory_is_told_with_advice(folders, monkeypatch, error, where):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(where, fail)
+    monkeypatch.setattr(f"eleven.bases.{where}", fail)
     with pytest.raises(OutOfMemory, match="does not fit into the memory of cpu") as told:
         open_base(folders["sd1"])
     assert "offload" in told.value.hint

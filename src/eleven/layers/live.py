@@ -60,9 +60,10 @@ def is_of(family: Family, components: Mapping[str, Shapes]) -> bool:
 
 def has_rows(component: Component, shapes: Shapes) -> bool:
     """Whether a model's parameters are exactly these rows."""
-    known = {row.name: row.shape for row in component.rows}
-    names = canonical(component, shapes) if len(known) == len(shapes) else {}
-    return bool(names) and known == {name: shapes[mine] for name, mine in names.items()}
+    if len(component.rows) != len(shapes):
+        return False
+    names = canonical(component, shapes)
+    return {row.name: row.shape for row in component.rows} == {name: shapes[mine] for name, mine in names.items()}
 
 
 def nearest(components: Mapping[str, Shapes], hint: str) -> Family:
