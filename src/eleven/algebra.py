@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 
 from eleven import thin
-from eleven.delta import Delta, LowRank, Sum
+from eleven.delta import Delta, LowRank, Measured, Sum
 from eleven.tensors import Float, Tensor
 from eleven.thin import SAFE
 
@@ -23,7 +24,7 @@ def norm(delta: Delta) -> float:
 
 
 def inner(first: Delta, second: Delta) -> float:
-    """Frobenius inner product Σᵢⱼ firstᵢⱼ·secondᵢⱼ; only two deltas that both have no factors are written out."""
+    """Frobenius inner product Σᵢⱼ firstᵢⱼ·secondᵢⱼ; two deltas are written out only where no structure tells it."""
     left, right = _thin(first), _thin(second)
     if left is not None and right is not None:
         return _inner_of_factors(left, right)
@@ -32,9 +33,12 @@ def inner(first: Delta, second: Delta) -> float:
     if right is not None:
         return _inner_with(right, first)
     if isinstance(first, Sum):
-        return sum(strength * inner(delta, second) for strength, delta in first.terms)
+        return _energy(first) if second is first else sum(size * inner(delta, second) for size, delta in first.terms)
     if isinstance(second, Sum):
         return inner(second, first)
+    told = first.inner_with(second) if isinstance(first, Measured) else None
+    if told is not None:
+        return told
     matrix = first.dense()
     return _inner_of_matrices(matrix, matrix if second is first else second.dense())
 
@@ -102,6 +106,13 @@ def gathered(delta: Delta) -> Delta:
     rest = tuple(term for term in delta.terms if term[1].factors() is None)
     both = thin.factors()
     return delta if both is None else Sum(((1.0, LowRank(*both)), *rest))
+
+
+def _energy(total: Sum) -> float:
+    """The squared norm of a sum, each pair of its terms multiplied once."""
+    own = sum(strength * strength * inner(delta, delta) for strength, delta in total.terms)
+    pairs = combinations(total.terms, 2)
+    return own + 2 * sum(one * other * inner(left, right) for (one, left), (other, right) in pairs)
 
 
 def _inner_of_matrices(first: Float[Tensor, "out in"], second: Float[Tensor, "out in"]) -> float:

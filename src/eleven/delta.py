@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import Protocol, final, runtime_checkable
 
 from typing_extensions import override
 
@@ -38,6 +38,15 @@ class Delta(ABC):
     @abstractmethod
     def factors(self) -> tuple[Float[Tensor, "out rank"], Float[Tensor, "rank in"]] | None:
         """Exact (up, down) with dense = up @ down, or None where they would be no smaller than the matrix."""
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A delta whose structure tells inner products that would else take its matrix."""
+
+    def inner_with(self, other: Delta) -> float | None:
+        """The Frobenius inner product, or None where the structure does not tell it."""
+        ...
 
 
 @final

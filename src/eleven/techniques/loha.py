@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 from typing_extensions import override
@@ -20,6 +21,8 @@ SECOND_UP, SECOND_DOWN, SECOND_CORE = "hada_w2_a", "hada_w2_b", "hada_t2"
 FACTORS = (FIRST_UP, FIRST_DOWN, SECOND_UP, SECOND_DOWN)
 CORES = (FIRST_CORE, SECOND_CORE)
 SUFFIXES = frozenset({*FACTORS, *CORES, "alpha", "scale"})
+
+Factors = tuple[Tensor, Tensor]
 
 
 @final
@@ -53,7 +56,11 @@ class Hadamard(Delta):
         return self.first.dense() * self.second.dense()
 
     @override
-    def factors(self) -> tuple[Float[Tensor, "out rank"], Float[Tensor, "rank in"]] | None:
+    def factors(self) -> Factors | None:
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> Factors | None:
         """Row-wise Khatri-Rao of the ups and column-wise of the downs: the rank is the product of both."""
         if not is_thin(self.first.up.shape[1] * self.second.up.shape[1], self.shape):
             return None

@@ -45,10 +45,21 @@ class Kronecker(Delta):
 
     @override
     def __matmul__(self, x: Float[Tensor, "in n"]) -> Float[Tensor, "out n"]:
-        """(first ⊗ second) · vec(X) = vec(second · X · firstᵀ), for each column of `x`."""
-        inner = x.unflatten(0, (self.first.shape[1], self.second.shape[1])).transpose(0, 1)
-        once = (self.second @ inner.flatten(1)).unflatten(1, inner.shape[1:]).transpose(0, 1)
-        return (self.first @ once.flatten(1)).unflatten(1, once.shape[1:]).flatten(0, 1)
+        """(first ⊗ second) · vec(X) = vec(second · X · firstᵀ), for each column of `x`; what shrinks it comes first."""
+        (outer, inner), count = (self.first.shape[1], self.second.shape[1]), x.shape[1]
+        if self.second.shape[0] < inner:
+            once = _each(self.second, x.reshape(outer, inner, count))
+            return (self.first @ once.flatten(1)).reshape(self.shape[0], count)
+        once = (self.first @ x.reshape(outer, inner * count)).unflatten(1, (inner, count))
+        return _each(self.second, once).flatten(0, 1)
+
+    def inner_with(self, other: Delta) -> float | None:
+        """⟨A ⊗ B, C ⊗ D⟩ = ⟨A, C⟩⟨B, D⟩, where the factors of both have the same shapes."""
+        from eleven.algebra import inner
+
+        if not isinstance(other, Kronecker) or (self.first.shape, self.shape) != (other.first.shape, other.shape):
+            return None
+        return inner(self.first, other.first) * inner(self.second, other.second)
 
     @override
     def dense(self) -> Float[Tensor, "out in"]:
@@ -143,6 +154,11 @@ def _measure_second(shapes: Mapping[str, Shape]) -> Shape:
 
 def _transposed(factor: Dense | LowRank) -> Dense | LowRank:
     return Dense(factor.matrix.T) if isinstance(factor, Dense) else LowRank(factor.down.T, factor.up.T)
+
+
+def _each(factor: Dense | LowRank, pieces: Float[Tensor, "outer inner n"]) -> Float[Tensor, "outer out n"]:
+    """The factor's product with every piece."""
+    return factor.matrix @ pieces if isinstance(factor, Dense) else factor.up @ (factor.down @ pieces)
 
 
 def _kron(first: Tensor, second: Tensor) -> Tensor:
