@@ -3,6 +3,7 @@ import torch
 
 from eleven.compress import Compressed, Target, compress
 from eleven.delta import Delta, Dense, LowRank, Sum
+from eleven.techniques.lokr import Kronecker
 
 
 def decaying(shape: tuple[int, int], power: float, seed: int = 0) -> torch.Tensor:
@@ -59,6 +60,58 @@ def test_a_mixed_sum_is_truncated_without_its_matrix():
     delta = Sum(((0.7, low((640, 640), 16, 1)), (0.3, Dense(decaying((640, 640), 1.0)))))
     reached, optimum = errors(delta, run(delta, Target(16)), 16)
     assert reached <= optimum * 1.0005
+
+
+SPECTRA = {
+    "1/i": lambda rank: torch.arange(1, rank + 1) ** -1.0,
+    "i^-0.5": lambda rank: torch.arange(1, rank + 1) ** -0.5,
+    "signal and a floor": lambda rank: torch.where(torch.arange(rank) < 5, 1.0, 0.03),
+    "flat": torch.ones,
+}
+
+
+def shaped(matrix: torch.Tensor, spectrum: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factors with a random matrix's directions and this spectrum; noise keeps its own."""
+    left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
+    return left * (SPECTRA[spectrum](len(sizes)) if spectrum in SPECTRA else sizes), right
+
+
+def beside_a_kronecker(shape: tuple[int, int], spectra: tuple[str, str], share: float) -> Sum:
+    """A change of rank 48 and a Kronecker product, which is so many times as large."""
+    normal = [torch.randn(*size, generator=torch.Generator().manual_seed(3)) for size in ((8, 8), (80, 48), shape)]
+    second = normal[1] if shape[0] > shape[1] else normal[1].T
+    up, down = shaped(normal[2][:, :48] @ normal[2][:48], spectra[0])
+    low, left = LowRank(up[:, :48], down[:48]), shaped(second, spectra[1])
+    product = Kronecker(Dense(normal[0]), Dense(left[0] @ left[1]))
+    return Sum(((1.0, low), (share * float(low.dense().norm() / product.dense().norm()), product)))
+
+
+@pytest.mark.parametrize("shape", [(640, 384), (384, 640)])
+@pytest.mark.parametrize("low", ["1/i", "i^-0.5", "signal and a floor", "noise"])
+@pytest.mark.parametrize("product", ["1/i", "i^-0.5", "signal and a floor", "noise"])
+@pytest.mark.parametrize("share", [0.02, 1.0, 30.0])
+def test_factors_and_a_kronecker_product_are_truncated_to_within_four_ten_thousandths(shape, low, product, share):
+    delta = beside_a_kronecker(shape, (low, product), share)
+    found = run(delta, Target(16))
+    reached, optimum = errors(delta, found, 16)
+    assert reached <= optimum * 1.0004
+    assert found.whole == pytest.approx(float(delta.dense().double().square().sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize("spectra", [("flat", "flat"), ("1/i", "flat"), ("flat", "noise")])
+@pytest.mark.parametrize("share", [0.02, 1.0, 30.0])
+def test_directions_that_only_the_other_term_tells_apart_are_kept_to_within_half_a_thousandth(spectra, share):
+    delta = beside_a_kronecker((640, 384), spectra, share)
+    reached, optimum = errors(delta, run(delta, Target(16)), 16)
+    assert reached <= optimum * 1.0005
+
+
+def test_terms_that_cancel_in_their_leading_directions_are_truncated_by_what_is_left():
+    product = beside_a_kronecker((640, 384), ("flat", "i^-0.5"), 1.0).terms[1][1]
+    up, sizes, down = torch.linalg.svd(product.dense(), full_matrices=False)
+    delta = Sum(((-1.0, LowRank(up[:, :64] * sizes[:64], down[:64])), (1.0, product)))
+    reached, optimum = errors(delta, run(delta, Target(16)), 16)
+    assert reached <= optimum * 1.0004
 
 
 @pytest.mark.parametrize("delta", [Sum(((0.7, low((320, 768), 32, 1)),)), Dense(decaying((700, 768), 0.7))])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from eleven.algebra import norm
-from eleven.delta import Delta, LowRank
-from eleven.sketch import OVERSAMPLING, Sketch, sketch
+from eleven.delta import Delta, Leading, LowRank, Sum
+from eleven.sketch import OVERSAMPLING, Sketch, Start, sketch
 from eleven.tensors import Float, Tensor
 from eleven.thin import Target, nearest, rank_to_keep
 
 SMALL = 4
 FIRST_RANK = 64
+DRAWN, KNOWN = 1e-3, 5e-4
+"""The tolerance of sketches by how they begin: near the optimum the last gain tells less of what is still to come."""
 LOPSIDED = 10.0
 """Doublings between the sizes of both factors."""
 
@@ -70,18 +72,48 @@ def _from_factors(up: Float[Tensor, "out r"], down: Float[Tensor, "r in"], targe
 
 
 def _by_sketch(delta: Delta, target: Target, generator: torch.Generator) -> Compressed:
-    """From sketches, ever wider ones where the energy asked for needs a higher rank; else from the matrix itself."""
+    """From sketches of the smaller side, on which a basis costs least; else from the matrix itself."""
     whole = norm(delta) ** 2
+    tall = delta.shape[0] > delta.shape[1]
+    found = _widening(delta.T if tall else delta, target, whole, generator)
+    if found is None:
+        return _from_factors(*thin_form(delta.dense()), target)
+    return replace(found, delta=LowRank(found.delta.down.T, found.delta.up.T)) if tall else found
+
+
+def _widening(delta: Delta, target: Target, whole: float, generator: torch.Generator) -> Compressed | None:
+    """From a sketch, ever wider ones where the energy asked for needs a higher rank; None where they grow too wide."""
     rank = min(target.rank, FIRST_RANK) if target.energy < 1 else target.rank
     while min(delta.shape) > SMALL * (rank + OVERSAMPLING):
-        found = sketch(delta, rank, whole, generator)
+        found = sketch(delta, rank, whole, _start(delta, rank, generator))
         if found is None:
-            break
+            return None
         best = _from_sketch(found, Target(rank, target.energy), whole)
         if rank >= target.rank or best.kept >= target.energy:
             return best
         rank = min(2 * rank, target.rank)
-    return _from_factors(*thin_form(delta.dense()), target)
+    return None
+
+
+def _start(delta: Delta, rank: int, generator: torch.Generator) -> Start:
+    """Where drawn inputs are moved; in a sum whose terms tell theirs, the largest part of where all of these are."""
+    drawn = torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
+    terms = delta.terms if isinstance(delta, Sum) else ()
+    known = [block for _, term in terms if (block := _foremost(term, rank)) is not None]
+    if not known:
+        return Start(delta @ drawn, DRAWN)
+    moved = delta @ torch.cat([*known, drawn / delta.shape[1] ** 0.5], dim=1)
+    return Start(moved @ torch.linalg.eigh(moved.T @ moved).eigenvectors[:, -drawn.shape[1] :], KNOWN)
+
+
+def _foremost(delta: Delta, count: int) -> Float[Tensor, "in k"] | None:
+    """The inputs that a delta moves most, of length one, where its structure tells them."""
+    if isinstance(delta, Leading):
+        return delta.leading(count)
+    both = delta.factors()
+    if both is None:
+        return None
+    return torch.nn.functional.normalize(_from_factors(*both, Target(count)).delta.down).T
 
 
 def _from_sketch(found: Sketch, target: Target, whole: float) -> Compressed:

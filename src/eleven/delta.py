@@ -49,6 +49,15 @@ class Measured(Protocol):
         ...
 
 
+@runtime_checkable
+class Leading(Protocol):
+    """A delta without factors whose structure tells its leading singular vectors."""
+
+    def leading(self, count: int) -> Float[Tensor, "in k"]:
+        """The inputs that it moves most, at most so many, orthonormal but for those that it does not move at all."""
+        ...
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Dense(Delta):

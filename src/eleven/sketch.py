@@ -11,7 +11,6 @@ from eleven.tensors import Float, Tensor
 
 OVERSAMPLING = 8
 MOST_BLOCKS = 8
-TOLERANCE = 1e-3
 SINGULAR, CLEAR = 1e-3, 0.03
 """Below the first of these shares Cholesky fails in float32; above the second once is enough."""
 
@@ -25,14 +24,21 @@ class Sketch:
     gram: Float[Tensor, "k k"]
 
 
-def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) -> Sketch | None:
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The first block, and the share of the squared error that one more may take away and yet be the last."""
+
+    block: Float[Tensor, "out k"]
+    tolerance: float
+
+
+def sketch(delta: Delta, rank: int, whole: float, start: Start) -> Sketch | None:
     """A sketch that holds the leading `rank` directions of a delta of squared norm `whole`; None if it grows too wide.
 
     Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
-    added until one more lowers the squared error of the best approximation by less than TOLERANCE.
+    added to the first one until one more lowers the squared error of the best approximation by no more than tolerated.
     """
-    transposed, kept = delta.T, 0.0
-    block = delta @ torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
+    transposed, block, kept = delta.T, start.block, 0.0
     basis, products = block[:, :0], block.new_empty(delta.shape[1], 0)
     gram = torch.zeros(0, 0, dtype=torch.float64)
     for count in range(MOST_BLOCKS):
@@ -44,7 +50,7 @@ def sketch(delta: Delta, rank: int, whole: float, generator: torch.Generator) ->
         basis, products = torch.cat([basis, fresh], dim=1), torch.cat([products, arisen], dim=1)
         leading = float(torch.linalg.eigvalsh(gram.float())[-rank:].sum())
         gain, kept = leading - kept, max(leading, kept)
-        if count and gain <= TOLERANCE * max(whole - kept, 1e-12 * whole):
+        if count and gain <= start.tolerance * max(whole - kept, 1e-12 * whole):
             break
         block = delta @ arisen
     return Sketch(basis, products, gram)

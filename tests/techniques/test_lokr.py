@@ -122,3 +122,13 @@ def test_factor_given_twice_is_refused(extra):
 def test_another_change_cannot_be_written():
     with pytest.raises(TensorError, match="LoKr"):
         lokr.encode({"weight": LowRank(torch.ones(3, 1), torch.ones(1, 4))})
+
+
+@pytest.mark.parametrize("shapes", [((4, 3), (10, 12)), ((3, 4), (12, 10)), ((4, 4), (6, 6))])
+def test_leading_inputs_are_the_right_singular_vectors(shapes):
+    first, second = (normal(*shape, seed=5) for shape in shapes)
+    delta = lokr.Kronecker(Dense(first), Dense(second))
+    found = delta.leading(5)
+    assert torch.allclose((delta @ found).norm(dim=0), torch.linalg.svdvals(delta.dense())[:5], rtol=1e-4)
+    assert torch.allclose(found.T @ found, torch.eye(5), atol=1e-4)
+    assert delta.leading(1000).shape[1] == min(shapes[0]) * min(shapes[1])

@@ -61,6 +61,13 @@ class Kronecker(Delta):
             return None
         return inner(self.first, other.first) * inner(self.second, other.second)
 
+    def leading(self, count: int) -> Float[Tensor, "in k"]:
+        """The products of both factors' right singular vectors whose singular values have the largest products."""
+        (sizes, first), (others, second) = _right(self.first.dense()), _right(self.second.dense())
+        best = (sizes[:, None] * others).flatten().topk(min(count, len(sizes) * len(others))).indices
+        chosen = first[:, best // len(others)][:, None] * second[:, best % len(others)]
+        return chosen.flatten(0, 1)
+
     @override
     def dense(self) -> Float[Tensor, "out in"]:
         return _kron(self.first.dense(), self.second.dense())
@@ -182,6 +189,15 @@ def _split(factor: Dense | LowRank) -> Factors:
     if rank < len(sizes):
         return left[:, :rank] * sizes[:rank], right[:rank]
     return _beside_identity(matrix)
+
+
+def _right(matrix: Tensor) -> Factors:
+    """Singular values, and right singular vectors as columns, from the smaller Gram matrix; null ones are left zero."""
+    import torch
+
+    wide = matrix.shape[0] < matrix.shape[1]
+    squares, vectors = torch.linalg.eigh(matrix @ matrix.T if wide else matrix.T @ matrix)
+    return squares.clamp(min=0).sqrt(), torch.nn.functional.normalize(matrix.T @ vectors, dim=0) if wide else vectors
 
 
 def _is_full(matrix: Tensor) -> bool:
