@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eleven.raw import Raw
+from eleven.raw import WIDTHS, Raw
 
 Array: TypeAlias = NDArray[np.float32]
 Bits: TypeAlias = NDArray[np.uint16]
@@ -45,8 +46,14 @@ def widen(raw: Raw, strength: float, out: Array) -> bool:
 
 def single(raw: Raw) -> float | None:
     """The one number of a tensor; None where there are more, or it is not finite."""
+    return _single(raw.dtype, raw.values.tobytes()) if raw.values.size == 1 else None
+
+
+@lru_cache
+def _single(dtype: str, data: bytes) -> float | None:
+    """A file has the same alpha in every module."""
     out = np.empty((1, 1), np.float32)
-    return float(out[0, 0]) if raw.values.size == 1 and widen(raw, 1.0, out) else None
+    return float(out[0, 0]) if widen(Raw(dtype, np.frombuffer(data, WIDTHS[dtype])), 1.0, out) else None
 
 
 def narrow(numbers: Array, dtype: str) -> Raw | None:
