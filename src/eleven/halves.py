@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eleven.raw import Raw
+from eleven.raw import WIDTHS, Raw
 
 Array: TypeAlias = NDArray[np.float32]
 Bits: TypeAlias = NDArray[np.uint16]
@@ -16,6 +17,8 @@ Bits: TypeAlias = NDArray[np.uint16]
 SHIFT = 2.0**112
 """What float32 makes of half precision's bits in its own places is smaller by this, both exponents' distance."""
 LARGEST = 1e4
+SMALLEST = 113 << 23
+"""The bits of the smallest float32 that is normal in half precision."""
 TOO_LARGE = {"F16": 0x477F_F000, "BF16": 0x7F7F_8000, "F32": 0x7F80_0000}
 """The bits of the smallest float32 that is rounded to infinity."""
 
@@ -43,8 +46,14 @@ def widen(raw: Raw, strength: float, out: Array) -> bool:
 
 def single(raw: Raw) -> float | None:
     """The one number of a tensor; None where there are more, or it is not finite."""
+    return _single(raw.dtype, raw.values.tobytes()) if raw.values.size == 1 else None
+
+
+@lru_cache
+def _single(dtype: str, data: bytes) -> float | None:
+    """A file has the same alpha in every module."""
     out = np.empty((1, 1), np.float32)
-    return float(out[0, 0]) if raw.values.size == 1 and widen(raw, 1.0, out) else None
+    return float(out[0, 0]) if widen(Raw(dtype, np.frombuffer(data, WIDTHS[dtype])), 1.0, out) else None
 
 
 def narrow(numbers: Array, dtype: str) -> Raw | None:
@@ -57,20 +66,19 @@ def narrow(numbers: Array, dtype: str) -> Raw | None:
 
 
 def _half(bits: NDArray[np.uint32], sizes: NDArray[np.uint32]) -> Bits:
-    """Adding 2¹³ times the leading bit leaves the eleven bits to keep, rounded, at the end; subnormals have fewer."""
-    leading = np.maximum(sizes, 113 << 23)
-    leading &= 0xFF << 23
-    leading += 13 << 23
-    rounded = sizes.view(np.float32)
-    rounded += leading.view(np.float32)
-    sizes -= leading
-    leading >>= 13
-    sizes += leading
-    sizes -= 126 << 10
-    np.right_shift(bits, 16, out=leading)
-    leading &= 0x8000
-    sizes |= leading
-    return sizes.astype(np.uint16)
+    """Half of the last bit to keep is added, as below; the few that are subnormal then are left to numpy."""
+    few = np.flatnonzero(sizes < SMALLEST)
+    rounded = bits >> 13
+    rounded &= 1
+    rounded += sizes
+    rounded += np.uint32((1 << 32) - (112 << 23) + 0xFFF)
+    rounded >>= 13
+    np.right_shift(bits, 16, out=sizes)
+    sizes &= 0x8000
+    sizes |= rounded
+    found = sizes.astype(np.uint16)
+    found[few] = bits.view(np.float32)[few].astype(np.float16).view(np.uint16)
+    return found
 
 
 def _brain(bits: NDArray[np.uint32], sizes: NDArray[np.uint32]) -> Bits:

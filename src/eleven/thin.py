@@ -92,7 +92,7 @@ def squares(first: Pair, second: Pair, whole: float | None = None) -> tuple[floa
     Those closer than SAFE are compared without cancellation: by their factors' difference, or entry by entry.
     """
     if first[0].shape == second[0].shape:
-        return _squares_alike(first, second)
+        return _squares_alike(first, second, whole)
     whole = inner(first, first) if whole is None else whole
     apart = whole - 2 * inner(first, second) + inner(second, second)
     return whole, apart if apart > SAFE * whole else _norm(first[0] @ first[1] - second[0] @ second[1])
@@ -104,11 +104,12 @@ def inner(left: Pair, right: Pair) -> float:
     return float(np.vdot(ups.astype(np.float64), downs.astype(np.float64)))
 
 
-def _squares_alike(left: Pair, right: Pair) -> tuple[float, float]:
+def _squares_alike(left: Pair, right: Pair, whole: float | None) -> tuple[float, float]:
     """U₁V₁ − U₂V₂ = (U₁ − U₂)V₁ + U₂(V₁ − V₂), of which rounding often leaves the second term zero."""
     (up, down), (other_up, other_down) = left, right
     downs = (down @ down.T).astype(np.float64)
-    whole, moved = float(np.vdot(up.T @ up, downs)), up - other_up
+    whole = float(np.vdot(up.T @ up, downs)) if whole is None else whole
+    moved = up - other_up
     if np.array_equal(down, other_down):
         return whole, max(float(np.vdot(moved.T @ moved, downs)), 0.0)
     rest = down - other_down

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,9 +140,13 @@ def remarks(proof: Proof, job: Job) -> list[str]:
 def leave_a_core_to_the_writer() -> None:
     """Arithmetic on all cores would wait for the thread that writes, and burn the time; the user's setting wins."""
     if "OMP_NUM_THREADS" not in os.environ:
-        import torch
+        count = max(1, (os.cpu_count() or 2) // 2)
+        # what torch reads when it is loaded, which a bake may never need
+        os.environ["OMP_NUM_THREADS"] = str(count)
+        if "torch._C" in sys.modules:
+            import torch
 
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+            torch.set_num_threads(count)
 
 
 def _show(proof: Proof, to: Path) -> None:

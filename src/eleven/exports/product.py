@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from numpy.typing import NDArray
 
 from eleven import techniques, thin
 from eleven.compress import LOPSIDED
@@ -12,10 +15,12 @@ from eleven.exports.proof import LayerProof
 from eleven.exports.spelling import suffixes_of
 from eleven.files.container import Entry
 from eleven.files.growing import GrowingFile
-from eleven.halves import Array, narrow, single
+from eleven.halves import narrow, single
 from eleven.layers.layer import Layer
 from eleven.raw import Raw, empty
-from eleven.thin import Pair
+from eleven.thin import Pair, gram
+
+Squares = NDArray[np.float64]
 
 NAMES = ("lora_up.weight", "lora_down.weight", "alpha")
 
@@ -44,17 +49,17 @@ def write_product(file: GrowingFile, prefix: str, change: tuple[Layer, Pair], fo
     return LayerProof(f"{prefix}.weight", *thin.squares(asked, stored, whole), label)
 
 
-def _kept(asked: Pair, form: Form) -> tuple[Pair | None, float | None]:
-    """What is to be stored, and the squared norm of what was asked, where finding it told it."""
+def _kept(asked: Pair, form: Form) -> tuple[Pair | None, float]:
+    """What is to be stored, and the squared norm of what was asked."""
     if form.target is None:
-        return (asked if _is_balanced(asked) else None), None
+        ups, downs = gram(asked[0].T, np.float32), gram(asked[1], np.float32)
+        return (asked if _is_balanced(ups.diagonal(), downs.diagonal()) else None), float(np.vdot(ups, downs))
     found = thin.nearest(asked, form.target)
     return ((found.up, found.down) if found.up.shape[1] else None), found.whole
 
 
-def _is_balanced(pair: Pair) -> bool:
+def _is_balanced(heights: Squares, widths: Squares) -> bool:
     """Whether up's columns and down's rows are there and of like size, so that they can be kept as they are."""
-    heights, widths = (np.einsum(how, part, part) for how, part in zip(("ij,ij->j", "ij,ij->i"), pair, strict=True))
     if not (heights.min() > 0 and widths.min() > 0):
         return False
     return bool((np.abs(np.log2(widths / heights)) <= 2 * LOPSIDED).all())
@@ -64,15 +69,18 @@ def _tensors(pair: Pair, layer: Layer, dtype: str) -> dict[str, Raw] | None:
     """Rounded, as programs expect it beside a convolution, whose kernel belongs to the factor on the input's side."""
     up, down = pair
     rank, kernel = len(down), layer.shape[2:]
-    shapes = ((*up.shape, *(1 for _ in kernel)), (rank, down.shape[1] // _size(kernel), *kernel), ())
-    whole: list[Array] = [up, down, np.array(rank, np.float32)]
-    raws = [narrow(numbers.reshape(shape), dtype) for numbers, shape in zip(whole, shapes, strict=True)]
+    up = up.reshape(*up.shape, *(1 for _ in kernel))
+    down = down.reshape(rank, -1, *kernel)
+    raws = narrow(up, dtype), narrow(down, dtype), _alpha(rank, dtype)
     known = {name: raw for name, raw in zip(NAMES, raws, strict=True) if raw is not None}
-    return known if len(known) == len(NAMES) and single(known["alpha"]) == rank else None
+    return known if len(known) == len(NAMES) else None
 
 
-def _size(kernel: tuple[int, ...]) -> int:
-    return int(np.prod(kernel, dtype=int))
+@cache
+def _alpha(rank: int, dtype: str) -> Raw | None:
+    """None where the type does not hold it."""
+    raw = narrow(np.array(rank, np.float32), dtype)
+    return raw if raw is not None and single(raw) == rank else None
 
 
 def _read(file: GrowingFile, key: str) -> Raw:
