@@ -36,6 +36,7 @@ def unfreeze(pipeline: Pipeline, plan: TrainingPlan) -> Trainee:
         with torch.no_grad():
             for at, one in found.items():
                 one.copy_(before[at]).requires_grad_(False)
+                one.grad = None
 
     return Trainee(
         {f"{component}.{module}/{suffix}": one for (component, module, suffix), one in found.items()},
