@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -126,3 +129,14 @@ def test_the_digest_knows_pixels_and_caption(tmp_path):
     first, second, *_ = read_photos(write_photos(tmp_path), trigger="a")
     assert first.digest != second.digest
     assert first.digest == read_photos(tmp_path, trigger="a")[0].digest != read_photos(tmp_path, trigger="b")[0].digest
+
+
+def test_a_picture_that_would_fill_the_memory_is_told(tmp_path):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    with pytest.raises(FileError, match=r"bomb\.png: cannot be read: Image size .* attack\.$"):
+        read_picture(tmp_path / "bomb.png")

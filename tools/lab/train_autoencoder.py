@@ -1,7 +1,6 @@
 """Trains the lab's autoencoder, 96 × 96 pixels to 12 × 12 latents of 8 channels; run again, it goes on.
 
-python tools/lab/train_autoencoder.py --work DIR --steps 6000, then once more with --decoder --steps 9000 for the
-decoder alone, which leaves the latents as they are.
+python tools/lab/train_autoencoder.py --work DIR --steps 6000
 """
 
 from __future__ import annotations
@@ -80,15 +79,13 @@ def batch_of(pictures: np.ndarray, chance: np.random.Generator) -> Tensor:
     return (batch.flip(3) if chance.random() < 0.5 else batch).contiguous(memory_format=torch.channels_last)
 
 
-def learn(work: Path, steps: int, *, decoder: bool, seconds: float) -> None:
+def learn(work: Path, steps: int, seconds: float) -> None:
     """Trains until `steps`, or for so many seconds."""
     torch.manual_seed(1)
     network = make_autoencoder().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4, betas=(0.9, 0.98))
     average = Average(network, 0.998)
     state = State(work, "autoencoder", network=network, average=average, optimiser=optimiser)
-    network.encoder.requires_grad_(not decoder)
-    network.quant_conv.requires_grad_(not decoder)
     pictures, begun, errors = portraits(work, COUNT), time.monotonic(), []
     while state.step < steps and time.monotonic() - begun < seconds:
         chance = np.random.default_rng([3, state.step])
@@ -100,7 +97,7 @@ def learn(work: Path, steps: int, *, decoder: bool, seconds: float) -> None:
         made = network.decode(posterior.sample()).sample
         error = loss_of(made, real)
         optimiser.zero_grad(set_to_none=True)
-        (error + (0 if decoder else KL) * posterior.kl().mean() / posterior.mean[0].numel()).backward()
+        (error + KL * posterior.kl().mean() / posterior.mean[0].numel()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         state.step += 1
@@ -118,10 +115,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="keeps pictures, states and logs")
     parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--decoder", action="store_true", help="leave the encoder as it is")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time; run again to go on")
     options = parser.parse_args()
-    learn(options.work, options.steps, decoder=options.decoder, seconds=options.seconds)
+    learn(options.work, options.steps, options.seconds)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def read_picture(path: Path, *, smallest: int = SMALLEST) -> Image.Image:
     except UnidentifiedImageError:
         raise FileError(f"{path.name}: is no picture.") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise FileError(f"{path.name}: cannot be read: {error}.") from error
+        raise FileError(f"{path.name}: cannot be read: {str(error).rstrip('.')}.") from error
     if min(picture.size) < smallest:
         raise FileError(f"{path.name}: is {picture.width}×{picture.height}, below {smallest} pixels.")
     return picture
