@@ -140,3 +140,9 @@ def test_a_picture_that_would_fill_the_memory_is_told(tmp_path):
     (tmp_path / "bomb.png").write_bytes(bomb)
     with pytest.raises(FileError, match=r"bomb\.png: cannot be read: Image size .* attack\.$"):
         read_picture(tmp_path / "bomb.png")
+
+
+def test_a_text_too_long_for_a_caption_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("x" * 10_001)
+    with pytest.raises(FileError, match=r"a\.txt: holds 10001 characters"):
+        caption_of(tmp_path / "a.png", "sks")

@@ -15,7 +15,7 @@ LONGEST = 10_000
 def caption_of(photo: Path, trigger: str, class_word: str = "") -> str:
     """The text of `name.txt` beside the photo on one line, the trigger in front where it lacks it; else the template.
 
-    FileError where the text cannot be read.
+    FileError where the text cannot be read, or is too long to be a caption.
     """
     beside = photo.with_suffix(".txt")
     token = f"{trigger} {class_word}".strip()
@@ -33,6 +33,10 @@ def tag_frequency(captions: Iterable[str], folder: str) -> dict[str, dict[str, i
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")[:LONGEST]
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"{path}: cannot be read as text: {error}.", hint="Save it as UTF-8.") from error
+    if len(text) > LONGEST:
+        told = f"{path}: holds {len(text)} characters, which is no caption."
+        raise FileError(told, hint=f"Write up to {LONGEST}; text encoders read the first few dozen words.")
+    return text
