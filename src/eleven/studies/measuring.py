@@ -9,6 +9,9 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+FLOOR = -4.0
+"""The likeness of a picture that is a miss whatever it shows; none is lower."""
+
 
 @final
 @dataclass(frozen=True)

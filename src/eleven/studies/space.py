@@ -1,0 +1,184 @@
+"""`Space`: which strengths a search may try, and the coordinates in which likeness is smooth.
+
+A mix is its total and the shares of its models: likeness has one ridge along the total and a cliff beyond it, and
+changes with the shares by their squares (docs/search.md). Knobs follow the strengths in a row of a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eleven.errors import UsageError
+from eleven.mix import preset
+from eleven.studies.gaussian import Points
+
+Floats = NDArray[np.float64]
+Range = tuple[float, float]
+
+STRENGTHS: Range = (0.0, 1.2)
+LOWEST_TOTAL, HIGHEST_TOTAL, LOWEST_ALONE = 0.8, 1.8, 0.3
+BLOCK_GROUPS = 3
+
+TOTALS = (1.0, 1.1, 0.9, 1.25, 0.8)
+"""What the predicted total is multiplied with, at equal strengths."""
+
+TILT = 1.35
+"""What one strength is multiplied with before the total is brought back."""
+
+ALONE = (1.0, 0.8)
+
+OWN = 0.44
+"""The square of what a model has of its own, over that of what it shares: predictions with a cosine of 0.7."""
+
+TOTAL_SCALE, SHARE_SCALE = 2.3, 1.2
+"""Coordinates in which a step costs about as much likeness in any direction."""
+
+
+@final
+@dataclass(frozen=True)
+class Knob:
+    """A setting beside the strengths, such as the share of the text encoder; `neutral` is as if it were not there."""
+
+    name: str
+    range: Range = (0.0, 1.5)
+    neutral: float = 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Space:
+    """Names of models with the ranges of their strengths, the range of the total, and knobs.
+
+    `ranges` may be left out: each strength is then from 0 to 1.2. `totals` too: 0.8 to 1.8, no more than the ranges
+    add up to; from 0.3 for a model alone.
+    """
+
+    names: tuple[str, ...]
+    ranges: tuple[Range, ...] = ()
+    totals: Range | None = None
+    knobs: tuple[Knob, ...] = ()
+
+    def __post_init__(self) -> None:
+        """UsageError where nothing fits the ranges."""
+        if not self.names:
+            raise UsageError("a search needs at least one model.")
+        if self.ranges and len(self.ranges) != self.count:
+            raise UsageError(f"{len(self.ranges)} ranges for {self.count} models.", hint="Give one for each model.")
+        named = [*zip(self.names, self.strength_ranges, strict=True), *((knob.name, knob.range) for knob in self.knobs)]
+        for name, (low, high) in named:
+            if not 0 <= low <= high < np.inf:
+                raise UsageError(
+                    f"the range {low} to {high} of {name} holds no strength.", hint="Give LOW <= HIGH, from 0."
+                )
+        low, high = self.total_range
+        if not 0 < low <= high:
+            raise UsageError(
+                f"no total from {low:g} to {high:g} fits the strengths.", hint="Widen a range or the totals."
+            )
+
+    @property
+    def count(self) -> int:
+        """How many models there are."""
+        return len(self.names)
+
+    @property
+    def strength_ranges(self) -> tuple[Range, ...]:
+        """The range of each strength."""
+        return self.ranges or (STRENGTHS,) * self.count
+
+    @property
+    def total_range(self) -> Range:
+        """The range of the sum of strengths, no wider than the strengths allow."""
+        least, most = (sum(side) for side in zip(*self.strength_ranges, strict=True))
+        low, high = self.totals or (LOWEST_TOTAL if self.count > 1 else LOWEST_ALONE, HIGHEST_TOTAL)
+        return max(low, least), min(high, most)
+
+    @property
+    def neutral(self) -> Floats:
+        """The knobs as if they were not there."""
+        return np.array([knob.neutral for knob in self.knobs])
+
+    def row(self, strengths: Sequence[float] | Floats) -> Floats:
+        """Strengths with neutral knobs, clipped."""
+        return self.clip(np.concatenate([np.asarray(strengths, float), self.neutral])[None])[0]
+
+    def clip(self, rows: Floats) -> Floats:
+        """The rows brought into the ranges, their shares kept where they can be."""
+        low, high = (np.array(side) for side in zip(*self.strength_ranges, strict=True))
+        least, most = self.total_range
+        strengths = np.clip(rows[:, : self.count], low, high)
+        for _ in range(self.count + 1):
+            totals = strengths.sum(1, keepdims=True)
+            goal = np.clip(totals, least, most)
+            empty = totals <= 0
+            grown = np.where(empty, goal / self.count, strengths * goal / np.where(empty, 1, totals))
+            strengths = np.clip(grown, low, high)
+        strengths = _settle(strengths, (low, high), (least, most))
+        knobs = [np.clip(rows[:, self.count + index], *knob.range) for index, knob in enumerate(self.knobs)]
+        return np.round(np.column_stack([strengths, *knobs]), 4)
+
+    def coordinates(self, rows: Floats, total: float) -> Floats:
+        """Logarithm of the total over a usual one, shares less an equal share, knobs less their neutral value."""
+        totals = rows[:, : self.count].sum(1, keepdims=True)
+        shares = rows[:, : self.count] / totals - 1 / self.count
+        knobs = rows[:, self.count :] - self.neutral
+        return np.hstack([TOTAL_SCALE * np.log(totals / total), SHARE_SCALE * shares, knobs])
+
+    def points(self, rows: Floats, total: float) -> Points:
+        """What is expected of the rows before any picture, and what it may depend on beyond that.
+
+        Models that share a part and have parts of their own are short of the person by (goal - total)² and off by the
+        sum of strengths², where the goal puts the ideal of equal strengths at the usual total; how far one model is
+        off, and how much of the person it holds, is for the pictures to tell.
+        """
+        strengths = rows[:, : self.count]
+        knobs = rows[:, self.count :] - self.neutral
+        short = total * (1 + OWN / self.count) - strengths.sum(1)
+        bowl = -(short**2) - OWN * np.square(strengths).sum(1) - np.square(knobs).sum(1)
+        held = short[:, None] * strengths
+        return Points(
+            self.coordinates(rows, total), bowl, np.hstack([np.square(strengths), held, short[:, None], knobs])
+        )
+
+    def strengths(self, coordinates: Floats, total: float) -> Floats:
+        """The rows at these coordinates, clipped."""
+        totals = total * np.exp(coordinates[:, :1] / TOTAL_SCALE)
+        shares = np.maximum(coordinates[:, 1 : self.count + 1] / SHARE_SCALE + 1 / self.count, 0)
+        knobs = coordinates[:, self.count + 1 :] + self.neutral
+        return self.clip(np.hstack([totals * shares, knobs]))
+
+
+def usual_total(space: Space, predicted_total: float | None) -> float:
+    """The predicted total, or that of the preset, within the space."""
+    total = predicted_total if predicted_total is not None else sum(preset(space.count))
+    return float(np.clip(total, *space.total_range))
+
+
+def starts(space: Space, predicted_total: float | None = None, single_best: float | None = None) -> list[Floats]:
+    """Rows to begin with: the preset, totals at equal strengths, one tilt for each model, and each model alone."""
+    total = usual_total(space, predicted_total)
+    equal = np.full(space.count, total / space.count)
+    rows = [np.array(preset(space.count)), *(equal * factor for factor in TOTALS)]
+    if space.count > 1:
+        rows += [tilted * total / tilted.sum() for tilted in 1 + (TILT - 1) * np.eye(space.count)]
+    alone = (single_best,) if single_best is not None else ALONE
+    rows += [strength * one for strength in alone for one in np.eye(space.count)]
+    return distinct([space.row(row) for row in rows])
+
+
+def distinct(rows: Sequence[Floats]) -> list[Floats]:
+    """The rows without those that came before."""
+    return list({tuple(row): row for row in rows}.values())
+
+
+def _settle(strengths: Floats, ranges: tuple[Floats, Floats], totals: Range) -> Floats:
+    """What scaling could not bring to the total is taken from the room that each strength has left."""
+    low, high = ranges
+    excess = strengths.sum(1, keepdims=True) - np.clip(strengths.sum(1, keepdims=True), *totals)
+    room = np.where(excess > 0, strengths - low, high - strengths)
+    return strengths - excess * room / np.maximum(room.sum(1, keepdims=True), 1e-12)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eleven.errors import UsageError
+from eleven.studies.racing import behind, heats, survivors
+from eleven.studies.space import Knob, Space, starts, usual_total
+
+
+def test_coordinates_and_strengths_are_inverse():
+    space = Space(("one", "two", "three"), knobs=(Knob("te"),))
+    rows = np.array([[0.5, 0.3, 0.4, 0.8], [0.9, 0.1, 0.2, 1.0]])
+    assert np.allclose(space.strengths(space.coordinates(rows, 1.2), 1.2), rows, atol=1e-3)
+
+
+def test_clipping_keeps_shares_where_it_can():
+    clipped = Space(("one", "two")).clip(np.array([[2.0, 1.0], [0.2, 0.1], [0.0, 0.0]]))
+    assert np.allclose(clipped, [[1.2, 0.6], [0.5333, 0.2667], [0.4, 0.4]], atol=1e-3)
+
+
+def test_starts_are_presets_totals_tilts_and_models_alone():
+    rows = [tuple(row) for row in starts(Space(("one", "two")), predicted_total=1.2)]
+    assert rows[0] == (0.7, 0.7)
+    assert {(0.6, 0.6), (0.66, 0.66), (0.48, 0.48), (0.6894, 0.5106), (1.0, 0.0), (0.0, 0.8)} <= set(rows)
+    assert len(rows) == len(set(rows))
+    assert (0.9, 0.0) in {tuple(row) for row in starts(Space(("one", "two")), None, 0.9)}
+    assert usual_total(Space(("one", "two")), 9) == 1.8
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": ()},
+        {"names": ("one",), "ranges": ((0, 1), (0, 1))},
+        {"names": ("one",), "ranges": ((1, 0.5),)},
+        {"names": ("one", "two"), "totals": (3, 4)},
+        {"names": ("one",), "knobs": (Knob("te", (2, 1)),)},
+    ],
+)
+def test_a_space_that_holds_nothing_is_refused(wrong):
+    with pytest.raises(UsageError):
+        Space(**wrong)
+
+
+def test_the_worse_half_and_the_clearly_worse_are_dropped():
+    luck = np.array([0.0, 1.0, -1.0, 0.5])
+    values = np.array([luck, luck + 1 + 0.1 * luck, luck - 3, luck - 1])
+    assert survivors(values) == [1]
+    assert behind(values, 1)[0][2] == pytest.approx(4.0, abs=0.1)
+
+
+def test_heats_stay_within_what_they_may_cost():
+    assert heats(4, 100) == [2, 4, 8]
+    assert heats(10, 20) == [2]

@@ -1,0 +1,120 @@
+"""Compares ways to find strengths in simulated worlds, and writes the table into docs/search.md.
+
+Run it as `python tools/compare_searches.py --worlds 80`; it needs optuna, which Eleven does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import optuna
+
+from eleven.mix import preset
+from eleven.studies.measuring import Asked
+from eleven.studies.searching import Beginning, search
+from eleven.studies.space import Space
+from eleven.studies.worlds import World, world
+
+PAGE = Path(__file__).parents[1] / "docs" / "search.md"
+COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (64, 100, 200), 8, 5000
+Way = Callable[[World, int], np.ndarray]
+
+
+def main() -> None:
+    """Prints the table and writes it into the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--worlds", type=int, default=80)
+    worlds = parser.parse_args().worlds
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    rows = [row(count, [world(count, FIRST + seed) for seed in range(worlds)]) for count in COUNTS]
+    text = "\n".join([heading(worlds), *rows])
+    page = PAGE.read_text("utf-8")
+    begin, end = "<!-- searches: begin -->\n", "\n<!-- searches: end -->"
+    PAGE.write_text(re.sub(f"{begin}.*{end}", f"{begin}{text}{end}", page, flags=re.S), encoding="utf-8")
+    print(text)
+
+
+def heading(worlds: int) -> str:
+    """The head of the table."""
+    budgets = " / ".join(map(str, BUDGETS))
+    names = ["models", "best single", "preset", "best there is", *(f"{name}, {budgets}" for name in WAYS)]
+    told = (
+        f"Means over {worlds} worlds for each row; in percent of the best there is, and the first three are hit rates."
+    )
+    return "\n".join([told, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"])
+
+
+def row(count: int, worlds: list[World]) -> str:
+    """One number of models: hit rates, and what each way reaches with each budget."""
+    best = np.mean([there.best()[1] for there in worlds])
+    single = np.mean([there.best_single() for there in worlds])
+    usual = np.mean([there.hit_rate(preset(count)) for there in worlds])
+    cells = [f"{100 * rate:.1f}" for rate in (single, usual, best)]
+    for way in WAYS.values():
+        reached = [np.mean([there.hit_rate(way(there, budget)) for there in worlds]) / best for budget in BUDGETS]
+        cells.append(" / ".join(f"{100 * share:.1f}" for share in reached))
+    print(count, cells, flush=True)
+    return f"| {count} | {' | '.join(cells)} |"
+
+
+def ours(there: World, budget: int) -> np.ndarray:
+    """What `search` finds."""
+    begun = Beginning(there.predicted_total)
+    *_, last = search(Space(tuple("abcdef"[: there.count])), there.measure, budget, there.seed, begun)
+    return np.array(last.best)
+
+
+def at_random(there: World, budget: int) -> np.ndarray:
+    """The luckiest of random mixes, eight pictures each."""
+    draw = np.random.default_rng(there.seed)
+    space = Space(tuple("abcdef"[: there.count]))
+    shares = draw.dirichlet(np.ones(there.count), budget // SHOTS)
+    return luckiest(there, space.clip(shares * draw.uniform(*space.total_range, (budget // SHOTS, 1))))
+
+
+def on_a_grid(there: World, budget: int) -> np.ndarray:
+    """The luckiest mix of the finest grid of strengths that the budget pays for, eight pictures each."""
+    space = Space(tuple("abcdef"[: there.count]))
+    points = 2
+    while len(grid(space, points + 1)) <= budget // SHOTS:
+        points += 1
+    rows = grid(space, points)
+    kept = np.linspace(0, len(rows) - 1, min(len(rows), budget // SHOTS)).round().astype(int)
+    return luckiest(there, rows[kept])
+
+
+def grid(space: Space, points: int) -> np.ndarray:
+    """The mixes of so many strengths for each model that are inside the space."""
+    rows = np.array(list(product(np.linspace(0.1, 1.0, points), repeat=space.count)))
+    low, high = space.total_range
+    return rows[(rows.sum(1) >= low) & (rows.sum(1) <= high)]
+
+
+def by_tpe(there: World, budget: int) -> np.ndarray:
+    """The luckiest trial of Optuna's TPE with its own settings, eight pictures a trial."""
+
+    def objective(trial: optuna.Trial) -> float:
+        row = tuple(trial.suggest_float(str(number), 0, 1.2) for number in range(there.count))
+        return float(there.measure([Asked(row, tuple(range(SHOTS)))])[0].mean())
+
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=there.seed))
+    study.optimize(objective, n_trials=budget // SHOTS)
+    return np.array([study.best_params[str(number)] for number in range(there.count)])
+
+
+def luckiest(there: World, rows: np.ndarray) -> np.ndarray:
+    """The row with the highest mean over the same eight shots."""
+    found = there.measure([Asked(tuple(map(float, one)), tuple(range(SHOTS))) for one in rows])
+    return rows[int(np.mean(found, axis=1).argmax())]
+
+
+WAYS: dict[str, Way] = {"random": at_random, "grid": on_a_grid, "TPE": by_tpe, "Eleven": ours}
+
+
+if __name__ == "__main__":
+    main()
