@@ -1,4 +1,4 @@
-"""Batteries that any delta, technique and engine must pass; they raise AssertionError, for use in tests."""
+"""Batteries that any delta, technique, engine and scorer must pass; they raise AssertionError, for use in tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from eleven.delta import Delta
 from eleven.engines.engine import Engine, Picture, Shot
 from eleven.errors import BaseNeeded, ElevenError
 from eleven.mix import Mix
+from eleven.scorers.checking import check_scorer as check_scorer
 from eleven.techniques.technique import Original, Technique, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 

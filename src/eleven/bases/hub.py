@@ -36,14 +36,15 @@ def locate(source: str, *, download: bool) -> Location:
     name = source.rpartition("/")[2]
     if download:
         return Location(_fetched(source), name)
-    cached = _cached(source)
-    if cached is None:
+    found = cached(source)
+    if found is None:
         told = f"{source}: is no file or folder here, and no model of that id was downloaded before."
         raise UsageError(told, hint="Allow the download (--download), or give a path.")
-    return Location(cached, name)
+    return Location(found, name)
 
 
-def _cached(source: str) -> Path | None:
+def cached(source: str) -> Path | None:
+    """The folder of a hub id's files as they were downloaded before, or None."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

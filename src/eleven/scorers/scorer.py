@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eleven.engines.engine import Picture
+from eleven.errors import UsageError
 
 Pixels = NDArray[np.uint8]
 """Eight-bit RGB of shape (height, width, 3)."""
@@ -61,3 +62,17 @@ class Scorer(Protocol):
     def score_impostors(self) -> list[Score]:
         """What each impostor scores against all references; empty without any."""
         ...
+
+
+class Opener(Protocol):
+    """What the entry point of a scorer names: a function that opens it, given what follows its name and a colon."""
+
+    def __call__(self, references: References, argument: str = "") -> Scorer:
+        """The scorer for these references. ElevenError where it cannot be."""
+        ...
+
+
+def refuse_argument(name: str, argument: str) -> None:
+    """UsageError for anything after the name of a scorer that takes nothing there."""
+    if argument:
+        raise UsageError(f"the scorer {name!r} takes nothing after its name, and {argument!r} was given.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,6 +18,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff",
 BESIDE = frozenset({".txt", ".json", ".toml", ".md", ".csv", ".db", ".ini", ".html", ".safetensors", ".svg"})
 """What may lie beside photos."""
 FEWEST, SMALLEST, LISTED = 3, 16, 5
+Read = TypeVar("Read")
 WIDE = ("I", "F")
 """How the names of Pillow's modes of more than eight bits begin."""
 
@@ -41,21 +43,34 @@ def read_photos(folder: Path, *, trigger: str = "", class_word: str = "", smalle
 
     FileError naming each file that is no picture or has a side below `smallest`; UsageError for fewer than three.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder.", hint="Give the folder that holds the photos.")
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    photos, faults = list[Photo](), list[str]()
-    for path in (path for path in paths if path.suffix.lower() not in BESIDE):
-        try:
-            picture = read_picture(path, smallest=smallest)
-            photos.append(Photo(path, picture, caption_of(path, trigger, class_word)))
-        except FileError as error:
-            faults.append(error.cause)
-    refuse_faults(folder, faults)
+
+    def read(path: Path) -> Photo:
+        picture = read_picture(path, smallest=smallest)
+        return Photo(path, picture, caption_of(path, trigger, class_word))
+
+    photos = read_each(folder, read, purpose="trained on")
     if len(photos) < FEWEST:
         told = f"{folder} holds {len(photos)} photos, and {FEWEST} are the fewest that can be trained on."
         raise UsageError(told, hint="Ten to thirty photos do well.")
     return photos
+
+
+def read_each(folder: Path, read: Callable[[Path], Read], *, purpose: str) -> list[Read]:
+    """What `read` makes of every file that is a photo by its ending, in the order of their names.
+
+    FileError naming each file that it cannot read; `purpose` is what the photos cannot be then.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder.", hint="Give the folder that holds the photos.")
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    made, faults = list[Read](), list[str]()
+    for path in (path for path in paths if path.suffix.lower() not in BESIDE):
+        try:
+            made.append(read(path))
+        except FileError as error:
+            faults.append(error.cause)
+    refuse_faults(folder, faults, purpose)
+    return made
 
 
 def read_picture(path: Path, *, smallest: int = SMALLEST) -> Image.Image:
@@ -96,10 +111,10 @@ def reduced(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
 
 
-def refuse_faults(folder: Path, faults: Iterable[str]) -> None:
+def refuse_faults(folder: Path, faults: Iterable[str], purpose: str) -> None:
     """FileError that names the files that cannot be used, if there are any."""
     listed = list(faults)
     if listed:
         more = f" (and {len(listed) - LISTED} more)" if len(listed) > LISTED else ""
-        told = f"{folder}: {len(listed)} of its files cannot be trained on: {' '.join(listed[:LISTED])}{more}"
+        told = f"{folder}: {len(listed)} of its files cannot be {purpose}: {' '.join(listed[:LISTED])}{more}"
         raise FileError(told, hint="Move them elsewhere, or replace them.")
