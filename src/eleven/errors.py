@@ -10,6 +10,7 @@ ElevenError
 ├── FamilyMismatch       files that belong to different base architectures
 ├── OutOfMemory          the device's memory is too small for what was asked
 ├── OutputError          a result cannot be written: it exists, the disk is full, the folder is read-only
+├── WorkerLost           a process that made pictures died
 ├── ProofFailed          a written file is further from the asked mix than the tolerance
 └── MissingPackage       an optional package that this step needs
 """
@@ -82,6 +83,10 @@ class OutOfMemory(ElevenError):
 
 class OutputError(ElevenError):
     """A result cannot be written."""
+
+
+class WorkerLost(ElevenError):
+    """A process that made pictures died."""
 
 
 class ProofFailed(ElevenError):

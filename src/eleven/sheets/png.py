@@ -23,15 +23,23 @@ PARAMETERS, RECIPE = "parameters", "eleven"
 
 
 def write_png(
-    path: Path, pixels: NDArray[np.uint8] | Image.Image, texts: Mapping[str, str] | None = None, *, force: bool = False
+    path: Path,
+    pixels: NDArray[np.uint8] | Image.Image,
+    texts: Mapping[str, str] | None = None,
+    *,
+    force: bool = False,
+    compression: int = 6,
 ) -> None:
-    """Puts a picture with its texts under the name. OutputError where it exists already, or cannot be written."""
+    """Puts a picture with its texts under the name, compressed from 0 (fast) to 9 (small).
+
+    OutputError where it exists already, or cannot be written.
+    """
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     told = PngInfo()
     for key, text in (texts or {}).items():
         told.add_text(key, text.encode("utf-8", "replace").decode())
     buffer = BytesIO()
-    image.save(buffer, "PNG", pnginfo=told)
+    image.save(buffer, "PNG", pnginfo=told, compress_level=compression)
     write_bytes(path, buffer.getvalue(), force=force)
 
 
