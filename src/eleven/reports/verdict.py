@@ -93,8 +93,9 @@ def _no_difference(study: StudyView) -> str:
 
 def _undecided(study: StudyView) -> str:
     told = f"; about {study.enough:,} of each arm would decide" if study.enough else ""
-    if study.arms[study.winner].difference is None:
-        return f"{_rated(study, study.arms[study.winner])} {_measured(study)}; nothing was measured beside it{told}."
+    winner = study.arms[study.winner]
+    if winner.difference is None:
+        return f"{_begun(_rated(study, winner))} {_measured(study)}; nothing was measured beside it{told}."
     return f"{_compared(study)}, which is not decided {_measured(study)}{told}."
 
 
@@ -131,13 +132,17 @@ def _compared(study: StudyView) -> str:
     found = winner.difference
     assert found is not None
     called = "the best single model at its own best strength" if rival.role == "single" else rival.name
-    said = f"{_rated(study, winner)}, {called} in {percent(rival.perfect.share)}"
+    said = f"{_begun(_rated(study, winner))}, {called} in {percent(rival.perfect.share)}"
     return f"{said}: {points(found.share)} ({span(found.interval)})"
 
 
 def _rated(study: StudyView, arm: Arm) -> str:
-    called = _called(arm)
-    return f"{called[0].upper()}{called[1:]} is perfect in {_share(study, arm.perfect)}"
+    return f"{_called(arm)} is perfect in {_share(study, arm.perfect)}"
+
+
+def _begun(words: str) -> str:
+    """As a sentence begins."""
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _called(arm: Arm) -> str:
