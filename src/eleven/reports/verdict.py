@@ -1,0 +1,184 @@
+"""What a study says, in a word and in a sentence with its numbers: no more than was measured on fresh shots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from eleven.reports.study import Arm, StudyView
+from eleven.reports.study_measures import Difference, Interval, Rate
+
+Outcome = Literal["confirmed", "no practical difference", "undecided", "worse", "single", "unverified"]
+
+PRACTICAL = 0.05
+"""A difference whose whole interval is nearer to 0 than this changes nothing in practice."""
+SIGNIFICANT = 0.05
+"""A corrected p-value above this proves nothing, whatever the interval of the one comparison."""
+FEW_PROMPTS = 10
+"""Below so many prompts, a result tells of these prompts and not of others."""
+
+
+@final
+@dataclass(frozen=True)
+class Verdict:
+    """A word for programs, and a sentence for people."""
+
+    outcome: Outcome
+    sentence: str
+
+
+def verdict_of(study: StudyView) -> Verdict:
+    """The outcome of a study and its sentence; the same data give the same words."""
+    outcome = outcome_of(study)
+    return Verdict(outcome, f"{_SENTENCES[outcome](study)}{_limits(study)}")
+
+
+def outcome_of(study: StudyView) -> Outcome:
+    """What has been shown about the winner, on fresh shots."""
+    winner = study.arms[study.winner]
+    if not study.fresh or not winner.perfect.shots:
+        return "unverified"
+    if len(winner.active) == 1 and len(study.models) > 1:
+        return "single"
+    found = winner.difference
+    return judge(found) if found is not None else "undecided"
+
+
+def judge(found: Difference) -> Outcome:
+    """What a difference shows by itself."""
+    low, high = found.interval.low, found.interval.high
+    if low > -PRACTICAL and high < PRACTICAL:
+        return "no practical difference"
+    is_proven = found.p is None or found.p <= SIGNIFICANT
+    if low > 0 and is_proven:
+        return "confirmed"
+    return "worse" if high < 0 and is_proven else "undecided"
+
+
+def strengths_text(arm: Arm) -> str:
+    """The strengths as people say them: `0.72 + 0.61`."""
+    return " + ".join(number(arm.strengths[one]) for one in arm.active) or "without models"
+
+
+def number(value: float) -> str:
+    """A strength with two digits behind the point, a likeness likewise, with a minus sign of full width."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share as `46 %`."""
+    return f"{100 * share:.0f} %"
+
+
+def points(share: float) -> str:
+    """A difference of shares as `+15 points`."""
+    rounded = round(100 * share)
+    sign = "−" if rounded < 0 else "+" if rounded else "±"
+    return f"{sign}{abs(rounded)} {'point' if abs(rounded) == 1 else 'points'}"
+
+
+def span(interval: Interval) -> str:
+    """An interval of shares in per cent: `39–53`, or `−3 to 4` where there is a minus sign."""
+    low, high = (str(round(100 * end)).replace("-", "−") for end in (interval.low, interval.high))
+    return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
+
+
+def _confirmed(study: StudyView) -> str:
+    return f"{_compared(study)}, confirmed {_measured(study)}."
+
+
+def _no_difference(study: StudyView) -> str:
+    return f"{_compared(study)}, no practical difference {_measured(study)}."
+
+
+def _undecided(study: StudyView) -> str:
+    told = f"; about {study.enough:,} of each arm would decide" if study.enough else ""
+    winner = study.arms[study.winner]
+    if winner.difference is None:
+        return f"{_begun(_rated(study, winner))} {_measured(study)}; nothing was measured beside it{told}."
+    return f"{_compared(study)}, which is not decided {_measured(study)}{told}."
+
+
+def _worse(study: StudyView) -> str:
+    rival = _rival(study)
+    alone = f" Use {rival.name} at {strengths_text(rival)} alone." if len(rival.active) == 1 else f" Use {rival.name}."
+    return f"{_compared(study)}: worse {_measured(study)}.{alone}"
+
+
+def _single(study: StudyView) -> str:
+    winner = study.arms[study.winner]
+    said = f"{winner.name} at {strengths_text(winner)} is perfect in {_share(study, winner.perfect)}"
+    mixes = [arm for arm in study.arms if len(arm.active) > 1 and arm.difference]
+    if not mixes:
+        return f"A single model is best: {said} {_measured(study)}."
+    best = max(mixes, key=lambda arm: arm.perfect.share)
+    found = best.difference
+    assert found is not None
+    head = "A single model is best" if judge(found) == "worse" else "A single model is enough"
+    rest = f"the best mix, {strengths_text(best)}, in {percent(best.perfect.share)}: {points(found.share)}"
+    return f"{head}: {said}, {rest} ({span(found.interval)}) {_measured(study)}."
+
+
+def _unverified(study: StudyView) -> str:
+    winner = study.arms[study.winner]
+    if not winner.perfect.shots:
+        return f"Unverified: {_called(winner)} was never measured."
+    told = f"Unverified: {_rated(study, winner)} on the {winner.perfect.shots} shots that the search chose it by."
+    return f"{told} On fresh ones the best of a search usually does worse."
+
+
+def _compared(study: StudyView) -> str:
+    winner, rival = study.arms[study.winner], _rival(study)
+    found = winner.difference
+    assert found is not None
+    called = "the best single model at its own best strength" if rival.role == "single" else rival.name
+    said = f"{_begun(_rated(study, winner))}, {called} in {percent(rival.perfect.share)}"
+    return f"{said}: {points(found.share)} ({span(found.interval)})"
+
+
+def _rated(study: StudyView, arm: Arm) -> str:
+    return f"{_called(arm)} is perfect in {_share(study, arm.perfect)}"
+
+
+def _begun(words: str) -> str:
+    """As a sentence begins."""
+    return f"{words[0].upper()}{words[1:]}"
+
+
+def _called(arm: Arm) -> str:
+    mixed = len(arm.active) > 1
+    return f"the mix {strengths_text(arm)}" if mixed else f"{arm.name} ({strengths_text(arm)})"
+
+
+def _share(study: StudyView, rate: Rate) -> str:
+    return f"{percent(rate.share)} of pictures ({percent(study.level)} interval {span(rate.interval)})"
+
+
+def _measured(study: StudyView) -> str:
+    shots, prompts = study.arms[study.winner].perfect.shots, len(study.prompts)
+    return f"on {shots:,} fresh {_many(shots, 'picture')} of {prompts} {_many(prompts, 'prompt')}"
+
+
+def _limits(study: StudyView) -> str:
+    count = len(study.prompts)
+    if count >= FEW_PROMPTS:
+        return ""
+    return f" This holds for {'this prompt' if count == 1 else f'these {count} prompts'} only."
+
+
+def _many(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _rival(study: StudyView) -> Arm:
+    return study.arms[study.rival or 0]
+
+
+_SENTENCES = {
+    "confirmed": _confirmed,
+    "no practical difference": _no_difference,
+    "undecided": _undecided,
+    "worse": _worse,
+    "single": _single,
+    "unverified": _unverified,
+}
