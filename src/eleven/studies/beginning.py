@@ -1,0 +1,92 @@
+"""`begin`: photos become references, thresholds and advice, and a plan becomes a study with its ledger and engine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from eleven.errors import UsageError
+from eleven.scorers.opening import open_scorer
+from eleven.scorers.scorer import Pixels, References, Score, Scorer
+from eleven.sheets.credits import Model
+from eleven.studies.advice import Advice, advise
+from eleven.studies.ledger import open_ledger
+from eleven.studies.making import Maker
+from eleven.studies.objective import Objective, Weights
+from eleven.studies.plan import Plan
+from eleven.studies.space import Space
+from eleven.studies.study import Study, Tell, ignore
+from eleven.studies.taking import Progress, Taking, open_taker
+from eleven.studies.taking import ignore as ignore_progress
+from eleven.studies.thresholds import Thresholds, calibrate
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What the scorer makes of the references: each against the others as the base can draw them, and what follows."""
+
+    scorer: Scorer
+    references: References
+    leave_one_out: tuple[Score, ...]
+    impostors: tuple[Score, ...]
+    thresholds: Thresholds
+    advice: tuple[Advice, ...]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Company:
+    """Who hears of a study, and what it is told of its models for the pictures' infotext."""
+
+    tell: Tell = ignore
+    progress: Progress = ignore_progress
+    models: Mapping[str, Model] | None = None
+    batch: int = 8
+
+
+def calibrated(scorer: str, references: References, redrawn: list[Pixels] | None = None) -> Calibration:
+    """Thresholds from the references; `redrawn` are the same photos as the base's autoencoder returns them.
+
+    What no picture of the base can show is then no reason for a miss. UsageError for fewer than three photos.
+    """
+    if len(references.photos) < FEWEST:
+        told = f"{len(references.photos)} reference photos draw no lines between hit and miss."
+        raise UsageError(told, hint=f"Give at least {FEWEST}, better ten to thirty.")
+    opened = open_scorer(scorer, references)
+    scores, impostors = opened.leave_one_out(redrawn), opened.score_impostors()
+    thresholds = calibrate(scores, impostors)
+    told = dict(zip(references.photos, scores, strict=True))
+    advice = advise(told, impostors, photos=references.photos)
+    return Calibration(opened, references, tuple(scores), tuple(impostors), thresholds, tuple(advice))
+
+
+FEWEST = 3
+"""Photos without which there is nothing to leave one out of."""
+
+
+@contextmanager
+def begin(
+    plan: Plan, folder: Path, maker: Maker, calibration: Calibration, company: Company | None = None
+) -> Generator[Study]:
+    """The study in its folder, begun or gone on with; behind the block everything that was made is kept."""
+    company = company or Company()
+    space = Space(short_names([part.file for part in plan.models]))
+    weights = Weights(**dict(plan.objective))
+    taking = Taking(company.batch, company.models, company.progress)
+    with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, calibration.scorer, taking) as taker:
+        yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell)
+
+
+def short_names(files: list[str]) -> tuple[str, ...]:
+    """Names of files without endings, numbered where two are the same."""
+    stems = [Path(file).stem for file in files]
+    seen: dict[str, int] = {}
+    names: list[str] = []
+    for stem in stems:
+        seen[stem] = seen.get(stem, 0) + 1
+        names.append(stem if stems.count(stem) == 1 else f"{stem} ({seen[stem]})")
+    return tuple(names)
