@@ -21,6 +21,8 @@ COMMANDS = {
     "bake": "Write a mix as one adapter, or into a checkpoint, and prove how close it is.",
     "extract": "Turn the difference of two checkpoints into an adapter.",
     "generate": "Make pictures of a mix, with a contact sheet, or a grid over its strengths.",
+    "tune": "Find the strengths that most often give a perfect likeness, prove it, and bake the mix.",
+    "compare": "How often given mixes give a perfect likeness, on the same shots, with intervals.",
     "train": "Train a fine-tune of a concept on photos, or several that complement each other.",
     "demo": "What works so far, shown offline on files that it makes itself.",
     "doctor": "What is installed, which device is used, what is missing and the command that mends it.",

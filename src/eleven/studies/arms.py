@@ -38,7 +38,7 @@ class Arm:
     @property
     def is_mixed(self) -> bool:
         """Whether more than one model takes part."""
-        return np.count_nonzero(self.strengths) > 1
+        return sum(strength != 0 for strength in self.strengths) > 1
 
 
 @final

@@ -69,9 +69,7 @@ def rival_of(study: Study, arms: Sequence[Arm], scores: Sequence[Sequence[Score]
     if any(arm.role == "given" for arm in arms):
         return 0 if len(arms) > 1 else None
     singles = [number for number, arm in enumerate(arms) if arm.role == "single"]
-    rated = {
-        number: (study.perfect(scores[number]).sum(), study.likeness(scores[number]).mean()) for number in singles
-    }
+    rated = {number: (study.perfect(scores[number]).sum(), study.likeness(scores[number]).mean()) for number in singles}
     return max(singles, key=lambda number: rated[number], default=None)
 
 
@@ -79,7 +77,7 @@ def differ(study: Study, first: Sequence[Score], second: Sequence[Score], shots:
     """The difference of perfect shares on the shots that both were taken on."""
     both = min(len(first), len(second))
     hits = study.perfect(first[:both]), study.perfect(second[:both])
-    return compare(*hits, [shot.prompt for shot in shots[:both]])
+    return compare(*hits, [shot.prompt for shot in shots[:both]], draws=0)
 
 
 def _scores(study: Study, arms: Sequence[Arm], shots: Sequence[Sequence[Shot]]) -> tuple[tuple[Score, ...], ...]:
@@ -102,7 +100,7 @@ def _verdict(
 
 
 def winner_of(confirmation: Confirmation, study: Study) -> int:
-    """The number of the arm to be recommended: the mix, unless a single model was shown to be better or is all of it."""
+    """The number of the arm to be recommended: the mix, unless a single model was shown to be better."""
     arms, rival = confirmation.arms, confirmation.rival
     if any(arm.role == "given" for arm in arms):
         rates: list[NDArray[np.float64]] = [study.perfect(scores).mean() for scores in confirmation.scores]

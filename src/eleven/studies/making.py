@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from time import monotonic
 from typing import Protocol, final, runtime_checkable
 
 from eleven.engines.engine import Engine, Picture, Shot
@@ -47,6 +49,25 @@ class Alone:
         """The pictures of each job, made when they are asked for."""
         for job in jobs:
             yield make(self.engine, job)
+
+
+@final
+class Stopwatch:
+    """Implements `Maker` by another one, and adds up the seconds that it takes."""
+
+    def __init__(self, maker: Maker) -> None:
+        self.maker, self.seconds = maker, 0.0
+
+    def map(self, jobs: Sequence[Job]) -> Generator[list[Pixels]]:
+        """The pictures of each job by the other maker."""
+        with closing(self.maker.map(jobs)) as made:
+            while True:
+                begun = monotonic()
+                pictures = next(made, None)
+                self.seconds += monotonic() - begun
+                if pictures is None:
+                    return
+                yield pictures
 
 
 def make(engine: Engine, job: Job) -> list[Pixels]:

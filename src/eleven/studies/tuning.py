@@ -84,10 +84,7 @@ def best_alone(study: Study, model: int, budget: int) -> Alone:
 
     ranges = (space.strength_ranges[model],)
     single = Space((space.names[model],), ranges)
-    last = None
-    for last in search(single, measure, budget, study.plan.seed):
-        pass
-    assert last is not None, "a search ends with a step"
+    last = list(search(single, measure, budget, study.plan.seed))[-1]
     return Alone(model, last.best[0], last.estimate)
 
 

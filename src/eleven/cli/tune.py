@@ -1,0 +1,55 @@
+"""`eleven tune`: the mix that most often gives a perfect likeness, with the evidence and the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+BASE = "A diffusers folder, a single-file checkpoint, `lab`, or the name of a model on the Hugging Face hub."
+BUDGET = "Pictures in all, to search and to confirm (default: 200 for each model and 200 more)."
+WEIGHT = "What counts for how much, as likeness=1, detail=1, prompt=0.5."
+
+
+def tune(
+    models: Annotated[list[Path], Argument(metavar="FILE…", help="Fine-tunes of one concept.")],
+    base: Annotated[str, Option(help=BASE)],
+    photos: Annotated[Path, Option(help="A folder of photos of the concept that nothing was trained on.")],
+    to: Annotated[Path, Option(help="The folder of the study; an interrupted one is gone on with.")],
+    prompts: Annotated[Path | None, Option(help="A text file with one prompt a line (default: forty places).")] = None,
+    trigger: Annotated[str, Option(help="What the concept is called in prompts (default: what the files tell).")] = "",
+    budget: Annotated[int, Option(min=1, help=BUDGET, show_default=False)] = 0,
+    scorer: Annotated[str, Option(help="auto, lab, concept, face, prompt, process:COMMAND, or a plug-in's.")] = "auto",
+    impostors: Annotated[Path | None, Option(help="A folder of photos of others that are like the concept.")] = None,
+    weight: Annotated[list[str] | None, Option(help=WEIGHT)] = None,
+    seed: Annotated[int, Option(help="Another seed makes another study of the same.")] = 0,
+    negative: Annotated[str, Option(help="What not to draw.")] = "",
+    steps: Annotated[int, Option(min=1, max=1000, help="Steps of the sampler.")] = 20,
+    guidance: Annotated[float | None, Option(min=0, max=100, help="How closely to follow the prompt.")] = None,
+    sampler: Annotated[str, Option(help="A1111's name, such as \"DPM++ 2M\" (default: the base's own).")] = "",
+    schedule: Annotated[str, Option(help="Noise schedule, such as Karras (default: the base's own).")] = "",
+    size: Annotated[str | None, Option(help="WIDTHxHEIGHT in pixels (default: the base's own).")] = None,
+    batch: Annotated[int, Option(min=1, help="Pictures made at once.")] = 8,
+    device: Annotated[str, Option(help="auto, cuda, mps or cpu.")] = "auto",
+    dtype: Annotated[str, Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    low_memory: Annotated[bool, Option("--low-memory", help="Save memory at the cost of time.")] = False,
+    download: Annotated[bool, Option("--download", help="Allow a hub id to be fetched.")] = False,
+    no_bake: Annotated[bool, Option("--no-bake", help="Do not write the mix as one file.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Check everything, tell the cost, make no picture.")] = False,
+    as_json: Annotated[bool, Option("--json", help="The verdict and the paths as JSON.")] = False,
+) -> None:
+    """Find the strengths that most often give a perfect likeness, prove it on fresh pictures, and bake the mix.
+
+    Example: eleven tune eve-lora.safetensors eve-loha.safetensors --base sd15 --photos eve --to study
+    """
+    from eleven.cli.generating import Setup
+    from eleven.cli.studying import Photos, Target, Wish, study, template, weights_of
+    from eleven.engines.shot_text import all_prompts
+
+    shot = template((negative, sampler, schedule, size), steps, guidance)
+    given = tuple(all_prompts([], prompts)) if prompts else ()
+    wish = Wish(given, shot, weights_of(weight or []), budget, seed)
+    setup = Setup(base, device, dtype, batch, low_memory, download)
+    target = Target(to, not no_bake, dry_run, as_json)
+    study(setup, models, Photos(photos, impostors, scorer, trigger), wish, target)

@@ -1,0 +1,96 @@
+"""What a study leaves behind: the recipe, the baked file, the best pictures, the page and its data, in one folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+from eleven.exports.baking import Request, bake
+from eleven.exports.forms import Form
+from eleven.exports.proof import Progress, ignore
+from eleven.files.hashes import identity
+from eleven.mix import Mix
+from eleven.reports.study import Baked, Snippet
+from eleven.reports.study_page import write_report
+from eleven.reports.study_view import Case, view_of
+from eleven.reports.verdict import Verdict, verdict_of
+from eleven.sheets.png import write_bytes
+from eleven.studies.confirming import Confirmation, winner_of
+from eleven.studies.study import Study
+from eleven.studies.tuning import Searched
+
+RECIPE, ADAPTER, BEST = "mix.toml", "mix.safetensors", "best"
+MOST = 8
+"""Pictures in the folder of the best."""
+
+
+@final
+@dataclass(frozen=True)
+class Left:
+    """Where the page, the recipe and the baked file lie, and what the study says; no file where nothing was baked."""
+
+    report: Path
+    recipe: Path | None
+    adapter: Path | None
+    verdict: Verdict
+
+
+@final
+@dataclass(frozen=True)
+class Baking:
+    """The base, for parts that depend on its weights, and who hears how far the file is."""
+
+    base: Path
+    progress: Progress = ignore
+
+
+def write_results(
+    study: Study, confirmation: Confirmation, case: Case, searched: Searched | None = None, baking: Baking | None = None
+) -> Left:
+    """Writes everything into the study's folder, over an earlier result of it; without `baking`, no adapter."""
+    folder = study.taker.ledger.folder
+    mix = study.plan.mix(confirmation.arms[winner_of(confirmation, study)].strengths)
+    recipe = adapter = None
+    if mix is not None:
+        recipe = folder / RECIPE
+        write_bytes(recipe, mix.to_toml().encode(), force=True)
+        case = replace(case, snippets=tuple(snippets_of(mix)))
+    if mix is not None and baking is not None:
+        adapter = folder / ADAPTER
+        case = replace(case, baked=baked(mix, adapter, baking))
+    copy_best(study, confirmation, folder / BEST)
+    view = view_of(study, confirmation, case, searched)
+    return Left(write_report(view, folder), recipe, adapter, verdict_of(view))
+
+
+def baked(mix: Mix, to: Path, baking: Baking) -> Baked:
+    """The mix as one exact adapter, with its proof."""
+    proof = bake(mix, Request(to, Form(), base=baking.base, force=True), progress=baking.progress)
+    return Baked(to.name, "an adapter, exact", to.stat().st_size, identity(to), proof.error)
+
+
+def copy_best(study: Study, confirmation: Confirmation, folder: Path) -> None:
+    """The winner's likest pictures, the best first; a folder of an earlier result is replaced."""
+    winner = winner_of(confirmation, study)
+    scores, mix = confirmation.scores[winner], study.plan.mix(confirmation.arms[winner].strengths)
+    ranked = sorted(zip(scores, confirmation.shots, strict=False), key=lambda one: -study.objective.likeness(one[0]))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for place, (_, shot) in enumerate(ranked[:MOST], 1):
+        kept = study.taker.ledger.picture_of(mix, shot)
+        if kept is not None:
+            shutil.copyfile(study.taker.ledger.folder / kept[0], folder / f"{place}_seed{shot.seed}.png")
+
+
+def snippets_of(mix: Mix) -> Sequence[Snippet]:
+    """How other programs are told to mix the same."""
+    parts = " ".join(f"{Path(part.file).name}:{part.strength:g}" for part in mix.parts)
+    tags = "".join(f"<lora:{Path(part.file).stem}:{part.strength:g}>" for part in mix.parts)
+    return (
+        Snippet("A1111, Forge, SD.Next", tags),
+        Snippet("Eleven, pictures", f'eleven generate --base BASE {parts} --prompt "…" --seeds 1-8 --to pictures'),
+        Snippet("Eleven, one file", f"eleven bake {parts} --to mix.safetensors"),
+    )
