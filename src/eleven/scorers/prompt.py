@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class PromptScorer:
         if self.model is None or self.words is None or not prompt:
             return None
         words = self.words(prompt, truncation=True, return_tensors="pt")
-        side = self.model.config.vision_config.image_size
+        side = cast("int", cast("Any", self.model.config.vision_config).image_size)
         pixels = torch.from_numpy(normalised(squared(picture.pixels, side)))
         with torch.inference_mode():
             seen = self.model(input_ids=words["input_ids"], pixel_values=pixels)
@@ -80,7 +80,7 @@ class PromptScorer:
 
 def normalised(square: Pixels) -> np.ndarray:
     """The picture as CLIP was trained on, of shape (1, 3, side, side)."""
-    light = (square.astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(DEVIATION)
+    light = (square.astype(np.float32) / 255 - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
     return light.transpose(2, 0, 1)[None]
 
 

@@ -61,7 +61,7 @@ class Likeness(Generic[Seen]):
         self.sight, self.references = sight, references
         looks = {name: sight.see(photo) for name, photo in references.photos.items()}
         self.faults = {name: look.text for name, look in looks.items() if isinstance(look, Fault)}
-        self.looks = {name: look for name, look in looks.items() if not isinstance(look, Fault)}
+        self.looks: dict[str, Seen] = {name: look for name, look in looks.items() if not isinstance(look, Fault)}
         if not self.looks:
             told = ", ".join(f"{name} ({fault})" for name, fault in self.faults.items())
             raise UsageError(f"no reference photo can be used by the scorer {self.name!r}: {told}.", hint=OTHER)

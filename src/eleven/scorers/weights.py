@@ -15,7 +15,7 @@ def checked(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise FileError(f"{path.name}: cannot be read: {error.strerror}.", hint=AGAIN) from error
-    known = dict(reversed(line.split(maxsplit=1)) for line in lines)
+    known = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
     found = sha256(content).hexdigest()
     if known.get(path.name) != found:
         raise FileError(f"{path.name}: its SHA-256 is {found}, not {known.get(path.name)}.", hint=AGAIN)
