@@ -78,7 +78,7 @@ def methods() -> str:
 
 def results() -> str:
     """Every field of results.json, from the dataclasses' own docstrings."""
-    head = "# results.json\n\nWritten by `tools/write_reference.py`.\n\nUnknown keys are refused, and no number is infinite or NaN."
+    head = "# results.json\n\nWritten by `tools/write_reference.py`.\n\nUnknown keys are refused, and no number is NaN."
     return "\n".join([f"{head} Models, arms and shots are numbered from 0.\n", *map(table_of, dataclasses_of(RESULTS))])
 
 
