@@ -1,24 +1,28 @@
-"""Writes docs/reference/commands.md and docs/concepts/methods.md from the code; a test compares them."""
+"""Writes the pages of the documentation that come from the code: commands, methods, results; a test compares them."""
 
 from __future__ import annotations
 
+import ast
+from itertools import pairwise
 from pathlib import Path
 
 from eleven.cli.main import COMMANDS, load
 from eleven.methods import METHODS
 
 DOCS = Path(__file__).parents[1] / "docs"
+REPORTS = Path(__file__).parents[1] / "src" / "eleven" / "reports"
+RESULTS = ("study_results", "study", "study_measures")
 
 
 def main() -> None:
-    """Writes both pages."""
+    """Writes all pages."""
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """Each page's text by its name."""
-    return {"reference/commands.md": commands(), "concepts/methods.md": methods()}
+    return {"reference/commands.md": commands(), "concepts/methods.md": methods(), "reference/results.md": results()}
 
 
 def commands() -> str:
@@ -70,6 +74,30 @@ def methods() -> str:
         needs = " Needs calibration activations." if row.needs_activations else ""
         parts.append(f"| `{row.name}` | {row.text}{needs} | {row.paper} | {options} |")
     return "\n".join(parts) + "\n"
+
+
+def results() -> str:
+    """Every field of results.json, from the dataclasses' own docstrings."""
+    head = "# results.json\n\nWritten by `tools/write_reference.py`.\n\nUnknown keys are refused, and no number is NaN."
+    return "\n".join([f"{head} Models, arms and shots are numbered from 0.\n", *map(table_of, dataclasses_of(RESULTS))])
+
+
+def dataclasses_of(names: tuple[str, ...]) -> list[ast.ClassDef]:
+    """The dataclasses with fields in these modules, in their order."""
+    trees = [ast.parse((REPORTS / f"{name}.py").read_text("utf-8")) for name in names]
+    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and node.decorator_list]
+    return sorted(nodes, key=lambda node: (node.name != "Results", node.name != "StudyView"))
+
+
+def table_of(node: ast.ClassDef) -> str:
+    """A dataclass as a table of its fields; a text after a field is what it means."""
+    rows = [f"## {node.name}", "", ast.get_docstring(node) or "", "", "| field | type | meaning |", "|---|---|---|"]
+    for field, told in pairwise(node.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(told, ast.Expr):
+            meaning = " ".join(ast.literal_eval(told.value).split())
+            kind = ast.unparse(field.annotation).replace("|", "or")
+            rows.append(f"| `{ast.unparse(field.target)}` | {kind} | {meaning} |")
+    return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -80,8 +80,11 @@ def test_every_section_is_there_for_any_number_of_models(tmp_path, width):
 
 def test_a_study_with_nothing_but_an_arm_has_a_page(made):
     folder, study = made
-    bare = replace(study, arms=study.arms[:1], rival=None, scales=(), trials=(), surface=None, sweep=None, dropped=())
-    bare = replace(bare, arms=(replace(study.arms[0], difference=None),), pictures=(), snippets=(), baked=None)
+    arms = (replace(study.arms[0], difference=None),)
+    bare = replace(
+        study, arms=arms, rival=None, pictures=(), scales=(), trials=(), surface=None, sweep=None, dropped=()
+    )
+    bare = replace(bare, snippets=(), baked=None)
     text = render_page(bare, folder)
     assert set(re.findall(r'<section id="(\w+)"', text)) == {"arms", "pictures", "made"}
     assert "Against" not in text
@@ -134,6 +137,8 @@ def test_what_was_not_made_leaves_its_place_empty(made):
 
 def test_without_room_shots_that_differ_come_first_and_the_rest_is_linked(made):
     folder, study = made
+    alike = tuple(replace(one, perfect=False, good=False) if one.shot < 3 else one for one in study.pictures)
+    study = replace(study, pictures=alike)
     whole = contact_rows(study, folder)
     some = contact_rows(study, folder, limit=9_000)
     shown = [row.differs for row in some if all(cell.thumbnail for cell in row.cells)]
@@ -158,16 +163,16 @@ def test_a_missing_picture_is_told(made):
         render_page(replace(study, pictures=(replace(study.pictures[0], file="gone.png"),)), folder)
 
 
-def test_ten_thousand_pictures_weigh_less_than_sixteen_megabytes(made, tmp_path):
+def test_ten_thousand_pictures_add_less_than_four_megabytes_to_their_thumbnails(made, tmp_path):
     _, study = made
-    chance = np.random.default_rng(1)
     shots = tuple(Shot(f"a prompt of some length, as people write them, number {at % 60}", at) for at in range(5000))
-    write_png(tmp_path / "noise.png", chance.integers(0, 256, (24, 24, 3), dtype=np.uint8))
+    write_png(tmp_path / "grey.png", np.full((24, 24, 3), 90, np.uint8))
     told = (True, -0.25, (0.75, 0.66), 0.9)
-    pictures = tuple(Taken(arm, at, "noise.png", at % 3 == arm, *told) for at in range(5000) for arm in (0, 1))
+    pictures = tuple(Taken(arm, at, "grey.png", at % 3 == arm, *told) for at in range(5000) for arm in (0, 1))
     many = replace(study, arms=study.arms[:2], shots=shots, pictures=pictures)
-    text = render_page(many, tmp_path, limit=400_000)
-    assert len(text.encode()) - 400_000 < 4_000_000
+    text = render_page(many, tmp_path)
+    letters = sum(len(one) for row in data_of(text)["thumbnails"] for one in row)
+    assert len(text.encode()) - letters < 4_000_000
     assert len(data_of(text)["cells"]) == 5000
     assert len(Page(text).tags) < 3000
 
@@ -180,11 +185,9 @@ def test_times_are_told_as_people_say_them():
 def test_a_browser_draws_all_shots_without_complaint(made, tmp_path):
     folder, study = made
     path = write_report(study, folder)
-    flags = (
-        "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync --dump-dom"
-    )
+    flags = "--headless --no-sandbox --disable-background-networking --dump-dom --virtual-time-budget=3000"
     command = ["chromium", *flags.split(), f"--user-data-dir={tmp_path}", "--enable-logging=stderr", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert "CONSOLE" not in done.stderr
     assert "6 of 6 shots" in done.stdout
-    assert done.stdout.count('<button type="button" class="picture') == len(study.pictures)
+    assert done.stdout.count('<button class="picture ') == len(study.pictures)

@@ -40,7 +40,7 @@ def _cliff(cliff: float | None, x: Axis, top: float, bottom: float) -> list[Mark
     if cliff is None or cliff >= x.high:
         return []
     at = x.at(cliff)
-    near_end = at > (x.start + x.end) / 2
+    near_end = at > x.end - 90
     place = {"x": at - 6 if near_end else at + 6, "text_anchor": "end" if near_end else "start"}
     return [
         element("rect", x=at, y=top, width=x.end - at, height=bottom - top, class_="cliff"),
