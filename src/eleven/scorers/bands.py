@@ -19,7 +19,7 @@ Bands = NDArray[np.float64]
 
 def bands_of(square: Pixels) -> Bands:
     """The logarithm of the energy of each level in each part, of shape (levels, parts, parts)."""
-    light = square @ LUMA
+    light: NDArray[np.float64] = square.astype(np.float64) @ LUMA
     found: list[NDArray[np.float64]] = []
     for _ in range(LEVELS):
         blurred = smoothed(smoothed(light).T).T
