@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-ARM = 'A mix, as in --arm "a.safetensors:0.7 b.safetensors:0.7"; `none` is the base alone. Others are compared with the first.'
+ARM = 'A mix, as in --arm "a.safetensors:0.7 b.safetensors:0.7", or `none`; the others are compared with the first.'
 BASE = "A diffusers folder, a single-file checkpoint, `lab`, or the name of a model on the Hugging Face hub."
 BUDGET = "Pictures in all (default: 200 an arm)."
 WEIGHT = "What counts for how much, as likeness=1, detail=1, prompt=0.5."
@@ -40,7 +40,7 @@ def compare(
 ) -> None:
     """How often given mixes give a perfect likeness, on the same shots, with intervals.
 
-    Example: eleven compare --base sd15 --photos eve --to study --arm "eve-lora.safetensors:1" --arm "eve-lora.safetensors:0.7 eve-loha.safetensors:0.7"
+    Example: eleven compare --base sd15 --photos eve --to study --arm "a.safetensors:1" --arm "b.safetensors:0.8"
     """
     from eleven.cli.generating import Setup
     from eleven.cli.studying import Photos, Target, Wish, arms_given, compared, template, weights_of

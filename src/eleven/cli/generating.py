@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
 from eleven.cli.console import meter, note, note_resumption, show, show_json
 from eleven.engines.engine import Engine, Shot
+from eleven.engines.opening import Setup, open_engine
 from eleven.mix import Mix
 from eleven.mix_text import parse_mix
 from eleven.sheets.axes import parse_axes
@@ -19,23 +17,8 @@ from eleven.sheets.gallery import Gallery
 from eleven.sheets.grid import grid_sheet, plot_of
 from eleven.sheets.legend import Subject
 from eleven.sheets.page import draw_pages
-from eleven.sheets.recipe import Origin
+from eleven.sheets.recipe import origin_of
 from eleven.sheets.series import Wanted, series_of
-
-if TYPE_CHECKING:
-    from eleven.bases.opened import Base
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How the base is opened and pictures are taken, by the words of the command line."""
-
-    base: str
-    device: str = "auto"
-    dtype: str = "auto"
-    batch: int = 4
-    low_memory: bool = False
-    download: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +49,8 @@ def make(setup: Setup, mix: Mix | None, shots: Sequence[Shot], grid: Sequence[st
     plot = plot_of(mix, axes, baseline=target.baseline) if mix and axes else None
     files = {part.sha256: Path(part.file) for part in (mix.parts if mix else ())}
     models = {digest: model_of(path) for digest, path in files.items()} if target.metadata else None
-    with open_engine(setup) as (engine, base):
+    with open_engine(setup, note) as engine:
+        base = origin_of(engine.base)
         series = series_of(plot.mixes if plot else [mix], shots, base)
         gallery = Gallery(target.to, series, models, target.force)
         gallery.open("grid" if plot else "sheet")
@@ -75,31 +59,6 @@ def make(setup: Setup, mix: Mix | None, shots: Sequence[Shot], grid: Sequence[st
     sheet = grid_sheet(subject, plot, gallery.path) if plot else contact_sheet(subject, gallery.path)
     pages = gallery.put_pages("grid" if plot else "sheet", draw_pages(sheet))
     _report(gallery, made, pages, as_json=target.as_json)
-
-
-@contextmanager
-def open_engine(setup: Setup) -> Generator[tuple[Engine, Origin]]:
-    """The engine on its base, and what the base is known by; closed behind the block."""
-    from eleven.bases.devices import choose_device
-    from eleven.bases.opening import open_base
-    from eleven.bases.options import PLAIN, BaseOptions, Offload
-    from eleven.engines.diffusers import DiffusersEngine, Settings
-
-    options = PLAIN
-    if setup.low_memory:
-        spare = Offload.NONE if choose_device(setup.device).type == "cpu" else Offload.MODEL
-        options = BaseOptions(vae_slicing=True, vae_tiling=True, offload=spare)
-    base = open_base(setup.base, device=setup.device, dtype=setup.dtype, download=setup.download, options=options)
-    for told in base.notes:
-        note(f"note: {told}")
-    with DiffusersEngine(base, Settings(batch=1 if setup.low_memory else setup.batch), tell=note) as engine:
-        yield engine, origin_of(base)
-
-
-def origin_of(base: Base) -> Origin:
-    """The base by its name, hash and number type; only a single file has a hash that A1111 knows."""
-    short = base.digest[:10] if base.path.is_file() else ""
-    return Origin(base.name, base.digest, str(base.dtype).removeprefix("torch."), short)
 
 
 def _fill(gallery: Gallery, engine: Engine) -> int:

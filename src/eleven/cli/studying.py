@@ -46,7 +46,7 @@ class Wish:
     """What is asked of a study: prompts, how pictures are taken, weights, budget in pictures (0: the usual), seed."""
 
     prompts: tuple[str, ...] = ()
-    shot: Shot = Shot("", 0)
+    shot: Shot = field(default_factory=lambda: Shot("", 0))
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     budget: int = 0
     seed: int = 0
@@ -167,7 +167,6 @@ class Bench:
         from eleven.reports.study import HashedFile, Setting, Snippet, Spending
         from eleven.reports.study_view import Case
 
-        photos, _, target, _ = self.wishes
         plan, ledger = running.plan, running.taker.ledger
         spent = [tuple(map(float, one.text.split())) for one in ledger.notes() if one.kind == "seconds"]
         shot = plan.shot
