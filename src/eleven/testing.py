@@ -1,4 +1,4 @@
-"""Batteries that any delta, technique and engine must pass; they raise AssertionError, for use in tests."""
+"""Batteries that any delta, technique and engine must pass, and simulated worlds for searches; for use in tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from eleven.delta import Delta
 from eleven.engines.engine import Engine, Picture, Shot
 from eleven.errors import BaseNeeded, ElevenError
 from eleven.mix import Mix
+from eleven.studies.worlds import World as World
+from eleven.studies.worlds import world as world
 from eleven.techniques.technique import Original, Technique, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 
