@@ -34,8 +34,8 @@ def main() -> None:
     rows = [row(count, [world(count, FIRST + seed) for seed in range(worlds)]) for count in COUNTS]
     text = "\n".join([heading(worlds), *rows])
     page = PAGE.read_text("utf-8")
-    begin, end = "<!-- searches: begin -->\n", "\n<!-- searches: end -->"
-    PAGE.write_text(re.sub(f"{begin}.*{end}", f"{begin}{text}{end}", page, flags=re.S), encoding="utf-8")
+    begin, end = "<!-- searches: begin -->\n", "<!-- searches: end -->"
+    PAGE.write_text(re.sub(f"{begin}.*{end}", f"{begin}{text}\n{end}", page, flags=re.S), encoding="utf-8")
     print(text)
 
 
@@ -96,15 +96,16 @@ def grid(space: Space, points: int) -> np.ndarray:
 
 
 def by_tpe(there: World, budget: int) -> np.ndarray:
-    """The luckiest trial of Optuna's TPE with its own settings, eight pictures a trial."""
+    """The luckiest trial of Optuna's TPE with its own settings, brought into the space, eight pictures a trial."""
+    space = Space(tuple("abcdef"[: there.count]))
 
     def objective(trial: optuna.Trial) -> float:
-        row = tuple(trial.suggest_float(str(number), 0, 1.2) for number in range(there.count))
-        return float(there.measure([Asked(row, tuple(range(SHOTS)))])[0].mean())
+        row = space.row([trial.suggest_float(str(number), 0, 1.2) for number in range(there.count)])
+        return float(there.measure([Asked(tuple(map(float, row)), tuple(range(SHOTS)))])[0].mean())
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=there.seed))
     study.optimize(objective, n_trials=budget // SHOTS)
-    return np.array([study.best_params[str(number)] for number in range(there.count)])
+    return space.row([study.best_params[str(number)] for number in range(there.count)])
 
 
 def luckiest(there: World, rows: np.ndarray) -> np.ndarray:

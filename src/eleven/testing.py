@@ -1,4 +1,4 @@
-"""Batteries that any delta, technique, engine and scorer must pass; they raise AssertionError, for use in tests."""
+"""Batteries that any delta, technique, engine and scorer must pass, and simulated worlds for searches; for tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from eleven.engines.engine import Engine, Picture, Shot
 from eleven.errors import BaseNeeded, ElevenError
 from eleven.mix import Mix
 from eleven.scorers.checking import check_scorer as check_scorer
+from eleven.studies.worlds import World as World
+from eleven.studies.worlds import world as world
 from eleven.techniques.technique import Original, Technique, shapes_of
 from eleven.tensors import Float, Shape, Tensor
 

@@ -10,7 +10,7 @@ from eleven.studies.account import Account
 from eleven.studies.measuring import FLOOR, Asked
 from eleven.studies.searching import Beginning, drop_one, search, sweep
 from eleven.studies.space import Knob, Space
-from eleven.studies.worlds import world
+from eleven.testing import world
 
 
 def space(count, **more):

@@ -27,7 +27,7 @@ def compare(
     seed: Annotated[int, Option(help="Another seed makes another study of the same.")] = 0,
     negative: Annotated[str, Option(help="What not to draw.")] = "",
     steps: Annotated[int, Option(min=1, max=1000, help="Steps of the sampler.")] = 20,
-    guidance: Annotated[float | None, Option(min=0, max=100, help="How closely to follow the prompt.")] = None,
+    guidance: Annotated[float, Option(min=0, max=100, help="How closely to follow the prompt.")] = 7.0,
     sampler: Annotated[str, Option(help="A1111's name, such as \"DPM++ 2M\" (default: the base's own).")] = "",
     schedule: Annotated[str, Option(help="Noise schedule, such as Karras (default: the base's own).")] = "",
     size: Annotated[str | None, Option(help="WIDTHxHEIGHT in pixels (default: the base's own).")] = None,
@@ -42,14 +42,15 @@ def compare(
 
     Example: eleven compare --base sd15 --photos eve --to study --arm "a.safetensors:1" --arm "b.safetensors:0.8"
     """
-    from eleven.cli.generating import Setup
-    from eleven.cli.studying import Photos, Target, Wish, arms_given, compared, template, weights_of
+    from eleven.cli.studying import arms_given, bench, command, report, template, weights_of
+    from eleven.engines.opening import Setup
     from eleven.engines.shot_text import all_prompts
+    from eleven.main_job import Photos, Wish
 
     models, arms = arms_given(arm)
     shot = template((negative, sampler, schedule, size), steps, guidance)
     given = tuple(all_prompts([], prompts)) if prompts else ()
     wish = Wish(given, shot, weights_of(weight or []), budget, seed)
     setup = Setup(base, device, dtype, batch, low_memory, download)
-    photo = Photos(photos, impostors, scorer, trigger)
-    compared(setup, arms, models, (photo, wish, Target(to, bake=False, as_json=as_json)))
+    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish) as opened:
+        report(opened.compare(arms, to, command()), as_json=as_json)

@@ -26,7 +26,7 @@ def tune(
     seed: Annotated[int, Option(help="Another seed makes another study of the same.")] = 0,
     negative: Annotated[str, Option(help="What not to draw.")] = "",
     steps: Annotated[int, Option(min=1, max=1000, help="Steps of the sampler.")] = 20,
-    guidance: Annotated[float | None, Option(min=0, max=100, help="How closely to follow the prompt.")] = None,
+    guidance: Annotated[float, Option(min=0, max=100, help="How closely to follow the prompt.")] = 7.0,
     sampler: Annotated[str, Option(help="A1111's name, such as \"DPM++ 2M\" (default: the base's own).")] = "",
     schedule: Annotated[str, Option(help="Noise schedule, such as Karras (default: the base's own).")] = "",
     size: Annotated[str | None, Option(help="WIDTHxHEIGHT in pixels (default: the base's own).")] = None,
@@ -43,13 +43,16 @@ def tune(
 
     Example: eleven tune eve-lora.safetensors eve-loha.safetensors --base sd15 --photos eve --to study
     """
-    from eleven.cli.generating import Setup
-    from eleven.cli.studying import Photos, Target, Wish, study, template, weights_of
+    from eleven.cli.studying import bench, command, report, tell_cost, template, weights_of
+    from eleven.engines.opening import Setup
     from eleven.engines.shot_text import all_prompts
+    from eleven.main_job import Photos, Wish
 
     shot = template((negative, sampler, schedule, size), steps, guidance)
     given = tuple(all_prompts([], prompts)) if prompts else ()
     wish = Wish(given, shot, weights_of(weight or []), budget, seed)
     setup = Setup(base, device, dtype, batch, low_memory, download)
-    target = Target(to, not no_bake, dry_run, as_json)
-    study(setup, models, Photos(photos, impostors, scorer, trigger), wish, target)
+    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish) as opened:
+        tell_cost(opened)
+        if not dry_run:
+            report(opened.tune(to, command(), bake=not no_bake), as_json=as_json)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import PurePath
-from typing import Any, cast, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +14,9 @@ from eleven import __version__
 from eleven.engines.engine import Shot
 from eleven.errors import FileError, UsageError
 from eleven.mix import Mix
+
+if TYPE_CHECKING:
+    from eleven.bases.opened import Base
 
 SCHEMA = 1
 SHOT = TypeAdapter(Shot)
@@ -72,3 +75,9 @@ def without_folders(mix: Mix) -> Mix:
     """The same mix with bare file names: where files lie on this machine is nobody's business."""
     parts = tuple(part.model_copy(update={"file": PurePath(part.file).name}) for part in mix.parts)
     return mix.model_copy(update={"parts": parts})
+
+
+def origin_of(base: Base) -> Origin:
+    """The base by its name, hash and number type; only a single file has a hash that A1111 knows."""
+    short = base.digest[:10] if base.path.is_file() else ""
+    return Origin(base.name, base.digest, str(base.dtype).removeprefix("torch."), short)

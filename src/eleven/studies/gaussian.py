@@ -99,6 +99,14 @@ class Process:
         variance = weights @ (np.array(variances) + (np.array(means) - mean) ** 2)
         return mean, np.sqrt(variance)
 
+    def covariance(self, points: Points) -> Floats:
+        """How the errors of the expected likeness go together, for each two of these points."""
+        whole = np.zeros((len(points.bowl), len(points.bowl)))
+        for expert in self.experts:
+            across = _kernel(points, self.points, expert)
+            whole += expert.weight * (_kernel(points, points, expert) - across @ expert.inner @ across.T)
+        return whole
+
 
 def fit(table: Table) -> Process:
     """The posterior after these pictures."""

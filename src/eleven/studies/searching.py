@@ -22,8 +22,8 @@ from eleven.studies.space import Space, distinct, starts, usual_total
 
 Floats = NDArray[np.float64]
 
-START_SHARE = 0.5
-"""How much of the budget the starts may take."""
+FEW_START_SHARE, START_SHARE = 0.25, 0.5
+"""How much of the budget the starts may take, with few models and with more."""
 
 TOTALS_TRIED = 3
 """How many of the totals at equal strengths come before models alone and the screening mixes."""
@@ -34,8 +34,11 @@ SCREENS, SCREEN_FACTOR = 4, 3.0
 ROUND_PICTURES, MIXES_AT_MOST = 16, 200
 """How many pictures a round has, and how many mixes the model of likeness is fitted to."""
 
-BOLDNESS, CROWDING = 1.0, 0.5
-"""How many standard deviations of hope a proposal is given, and how near another takes that hope away."""
+FEW = 3
+"""Up to so many models, pictures are made where they tell most; with more there is too much to learn: near the best."""
+
+HOPEFUL, CROWDING = 60, 0.5
+"""How many points the best may be among, and how near a picked point takes the hope of another away."""
 
 LEADERS, LOCAL, GLOBAL = 4, 15, 80
 SPREADS = (0.1, 0.25, 0.5)
@@ -92,9 +95,13 @@ class _Search:
         floor = -(-account.budget // MIXES_AT_MOST)
         self.shots = max(2, 1 << (floor - 1).bit_length()) if account.budget > 1 else 1
 
+    @property
+    def _few(self) -> bool:
+        return self.space.count <= FEW
+
     def race(self) -> Iterator[Step]:
         """Heats of the starts on the first block; as many starts as half of the budget allows."""
-        share = max(int(self.account.budget * START_SHARE), 1)
+        share = max(int(self.account.budget * (FEW_START_SHARE if self._few else START_SHARE)), 1)
         rows = self._entrants()[: max(share // self.shots, 1)]
         done = 0
         for shots in heats(len(rows), share):
@@ -113,7 +120,9 @@ class _Search:
         process = self._process()
         rows = self._allowed(self._candidates(process))
         count = max(min(ROUND_PICTURES, self.account.left) // self.shots, 1)
-        picked = propose(process, self._points(rows), count)
+        points = self._points(rows)
+        noise = process.spread.pair / self.shots
+        picked = most_telling(process, points, count, noise) if self._few else most_hopeful(process, points, count)
         shots = range(self.next_shot, self.next_shot + self.shots)
         self.next_shot += self.shots
         return self.step("search", self.account.ask([rows[index] for index in picked], shots))
@@ -164,10 +173,12 @@ class _Search:
         means, _ = process.predict(self._points(rows))
         leaders = rows[np.argsort(-means, kind="stable")[:LEADERS]]
         near = [nearby(list(leaders), spread, LOCAL, self.draw) for spread in SPREADS]
-        totals = np.exp(self.draw.uniform(*np.log(self.space.total_range), (GLOBAL, 1)))
+        low, high = self.space.total_range
+        totals = np.exp(self.draw.uniform(np.log(low), np.log(high), (GLOBAL, 1)))
         shares = self.draw.dirichlet(np.full(self.space.count, 1.5), GLOBAL)
         knobs = [self.draw.uniform(*knob.range, (GLOBAL, 1)) for knob in self.space.knobs]
-        return self.space.clip(np.vstack([rows, *near, np.hstack([shares * totals, *knobs])]))
+        ones = np.vstack([self.space.row(self.total * one) for one in np.eye(self.space.count)])
+        return self.space.clip(np.vstack([rows, ones, *near, np.hstack([shares * totals, *knobs])]))
 
     def _allowed(self, rows: Floats) -> Floats:
         """Those that are smaller or less of one model than every mix that was ruined; the smallest where none is."""
@@ -186,19 +197,41 @@ class _Search:
         return float(min([self.space.total_range[1], *even]))
 
 
-def propose(process: Process, points: Points, count: int) -> list[int]:
-    """Which points to try together: the highest hopes, those near one already picked counting for less."""
-    means, errors = process.predict(points)
-    errors = np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
-    hope = means + BOLDNESS * errors
+def most_telling(process: Process, points: Points, count: int, noise: float) -> list[int]:
+    """Which points, measured together, tell most about which of the hopeful ones is the best.
+
+    That is by how much the variances of those, less what is common to them, come down once the point is known.
+    """
+    hopeful = np.argsort(-_hope(process, points), kind="stable")[:HOPEFUL]
+    whole = process.covariance(points)
     picked: list[int] = []
     for _ in range(count):
+        told = whole[hopeful] - whole[hopeful].mean(0)
+        best = int((np.square(told).sum(0) / (np.diag(whole) + noise)).argmax())
+        picked.append(best)
+        whole = whole - np.outer(whole[:, best], whole[best]) / (whole[best, best] + noise)
+    return list(dict.fromkeys(picked))
+
+
+def most_hopeful(process: Process, points: Points, count: int) -> list[int]:
+    """Which points to measure together: the highest hopes, those near one already picked counting for less."""
+    _, errors = process.predict(points)
+    errors = np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
+    hope = _hope(process, points)
+    picked: list[int] = []
+    for _ in range(min(count, len(hope))):
         best = int(hope.argmax())
         picked.append(best)
-        near = np.exp(-np.square(points.coordinates - points.coordinates[best]).sum(1) / (2 * CROWDING**2))
-        hope = hope - BOLDNESS * errors * near
+        far = np.square(points.coordinates - points.coordinates[best]).sum(1)
+        hope = hope - errors * np.exp(-far / (2 * CROWDING**2))
         hope[best] = -np.inf
     return picked
+
+
+def _hope(process: Process, points: Points) -> Floats:
+    """A standard deviation over the mean, less what is uncertain of all points alike."""
+    means, errors = process.predict(points)
+    return means + np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
 
 
 def drop_one(space: Space, best: Sequence[float], shots: Sequence[int]) -> tuple[Asked, ...]:

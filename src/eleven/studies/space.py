@@ -111,7 +111,7 @@ class Space:
         """The rows brought into the ranges, their shares kept where they can be."""
         low, high = (np.array(side) for side in zip(*self.strength_ranges, strict=True))
         least, most = self.total_range
-        strengths = np.clip(rows[:, : self.count], low, high)
+        strengths = np.maximum(rows[:, : self.count], 0)
         for _ in range(self.count + 1):
             totals = strengths.sum(1, keepdims=True)
             goal = np.clip(totals, least, most)

@@ -1,0 +1,162 @@
+"""The main job: a base, several fine-tunes and reference photos become the best mix, the evidence and one file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import final
+
+from eleven.engines.diffusers import DiffusersEngine
+from eleven.engines.engine import Shot
+from eleven.engines.opening import Setup, open_engine
+from eleven.engines.redrawing import redraw
+from eleven.errors import UsageError
+from eleven.exports.baking import identified
+from eleven.mix import Part
+from eleven.reports.inspection import inspect_file
+from eleven.reports.study_folder import Baking, Left, write_results
+from eleven.reports.study_settings import SECONDS, case_of
+from eleven.scorers.references import read_references
+from eleven.sheets.credits import model_of
+from eleven.sheets.recipe import origin_of
+from eleven.studies.allotment import allot, split
+from eleven.studies.arms import Arm
+from eleven.studies.beginning import Calibration, Company, begin, calibrated
+from eleven.studies.comparing import compare_arms
+from eleven.studies.making import Alone, Stopwatch
+from eleven.studies.plan import Plan, digest_of_references
+from eleven.studies.prompts import default_prompts
+from eleven.studies.study import Study
+from eleven.studies.tuning import tune
+
+PICTURES = 200
+"""Of the usual budget, for each arm of a comparison; for a search, for each model and once more."""
+
+
+@final
+@dataclass(frozen=True)
+class Photos:
+    """The reference photos, those of others, what scores them (`auto`: as fits the base), and the concept's words.
+
+    Without a trigger, the first model's surest trigger word is said in prompts.
+    """
+
+    folder: Path
+    impostors: Path | None = None
+    scorer: str = "auto"
+    trigger: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Wish:
+    """Prompts (none: the usual), how pictures are taken, weights, the budget in pictures (0: the usual), and a seed."""
+
+    prompts: tuple[str, ...] = ()
+    shot: Shot = field(default_factory=lambda: Shot("", 0))
+    weights: Mapping[str, float] = field(default_factory=dict[str, float])
+    budget: int = 0
+    seed: int = 0
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A base, models and photos, opened and checked, before any picture is made; made by `open_bench`."""
+
+    engine: DiffusersEngine
+    models: tuple[Path, ...]
+    calibration: Calibration
+    trigger: str
+    wish: Wish
+    company: Company
+
+    def tuning(self) -> Plan:
+        """What a search for the best mix will be. UsageError for a budget that is too small."""
+        search, confirmation = split(self.wish.budget or PICTURES * (len(self.models) + 1))
+        allot(search, confirmation, len(self.models))
+        return self._plan(search, confirmation)
+
+    def tune(self, to: Path, command: str = "", *, bake: bool = True) -> Left:
+        """The best mix in the study's folder, confirmed on fresh shots; an interrupted study is gone on with."""
+        with self._begun(self.tuning(), to) as (study, finish):
+            tuned = tune(study)
+            finish()
+            baking = Baking(self.engine.base.path) if bake else None
+            case = case_of(study, self.calibration, self.trigger, command)
+            return write_results(study, tuned.confirmation, case, tuned.searched, baking)
+
+    def compare(self, arms: Sequence[Arm], to: Path, command: str = "") -> Left:
+        """Arms beside each other on the same shots."""
+        with self._begun(self._plan(0, self.wish.budget or PICTURES * len(arms)), to) as (study, finish):
+            confirmation = compare_arms(study, arms)
+            finish()
+            return write_results(study, confirmation, case_of(study, self.calibration, self.trigger, command))
+
+    def _plan(self, search: int, confirmation: int) -> Plan:
+        parts = [identified(Part(file=str(path)), path) for path in self.models]
+        named = zip(parts, self.models, strict=True)
+        return Plan(
+            base=origin_of(self.engine.base),
+            models=tuple(part.model_copy(update={"file": str(path)}) for part, path in named),
+            prompts=self.wish.prompts or default_prompts(self.engine.base.family_name, self.trigger),
+            seed=self.wish.seed,
+            shot=self.wish.shot,
+            scorer=self.calibration.scorer.name,
+            references=digest_of_references(self.calibration.references),
+            objective=dict(self.wish.weights),
+            search=search,
+            confirmation=confirmation,
+        )
+
+    @contextmanager
+    def _begun(self, plan: Plan, to: Path) -> Generator[tuple[Study, Callable[[], None]]]:
+        """The study at work, and a function that notes in its ledger how long it took until now."""
+        models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
+        watch, begun = Stopwatch(Alone(self.engine)), time.monotonic()
+        company = replace(self.company, models=models)
+        with begin(plan, to, watch, self.calibration, company) as study:
+
+            def finish() -> None:
+                study.taker.recorder.wait()
+                study.taker.ledger.note(SECONDS, f"{time.monotonic() - begun:.3f} {watch.seconds:.3f}")
+
+            yield study, finish
+
+
+@contextmanager
+def open_bench(
+    setup: Setup, models: Sequence[Path], photos: Photos, wish: Wish, company: Company | None = None
+) -> Generator[Bench]:
+    """Everything opened that the main job needs. Every ElevenError of bases, photos, scorers and files.
+
+    Lines between hit and miss are drawn by the photos as the base's autoencoder returns them.
+    """
+    company = company or Company(batch=setup.batch)
+    if len({path.resolve() for path in models}) < len(models):
+        raise UsageError("a model is named twice.", hint="Name each once.")
+    trigger = photos.trigger or trigger_of(models)
+    references = read_references(photos.folder, photos.impostors)
+    with open_engine(setup, company.tell) as engine:
+        shown = redraw(engine.base, list(references.photos.values()))
+        calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown)
+        for one in calibration.advice:
+            company.tell(f"note: {one.text} {one.hint}")
+        yield Bench(engine, tuple(models), calibration, trigger, wish, company)
+
+
+def scorer_for(name: str, family: str) -> str:
+    """The scorer that is asked for; `auto` is the lab's own in the lab, and the one for any concept elsewhere."""
+    return name if name != "auto" else "lab" if family == "lab" else "concept"
+
+
+def trigger_of(models: Sequence[Path]) -> str:
+    """The surest trigger word of the first model that has one. UsageError where none has."""
+    for path in models:
+        words = inspect_file(path).trigger_words
+        if words:
+            return words[0].text
+    raise UsageError("no model tells its trigger word.", hint='Give --trigger, such as "sks person".')
