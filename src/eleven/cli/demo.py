@@ -1,4 +1,4 @@
-"""`eleven demo`: what works so far, on files that it makes itself."""
+"""`eleven demo`: the main job on somebody of the concept lab, offline."""
 
 from __future__ import annotations
 
@@ -7,39 +7,34 @@ from typing import Annotated
 
 import typer
 
-from eleven.cli.console import note, show, show_json, show_table
-from eleven.reports.inspection import inspect_file
-from eleven.reports.inspection_text import COLUMNS, row
+from eleven.cli.console import note
 
-Target = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where the files go.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-TOLERANCE, ROUNDED = 1e-6, 1e-3
+Name = Annotated[str, typer.Argument(metavar="NAME", help="ada, otto (who is old) or minka (a cat).")]
+Target = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where the study goes (default: demo/NAME).")]
+Budget = Annotated[int, typer.Option(min=1, help="Pictures in all.")]
+Json = Annotated[bool, typer.Option("--json", help="The verdict and the paths as JSON.")]
+STEPS, GUIDANCE, BATCH = 12, 3.0, 8
+MODELS = ("lora-a", "lora-b", "loha")
 
 
-def demo(to: Target = Path("demo"), as_json: Json = False) -> None:
-    """What works so far, shown offline on three tiny fine-tunes that it makes itself.
+def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 640, as_json: Json = False) -> None:
+    """Find the best mix of somebody's fine-tunes in the concept lab, and prove it; minutes on two cores, offline.
 
-    It inspects them, mixes them at 0.5 each and bakes the mix. Exit code 1 where a layer of the mix is not exact to
-    1e-6, or the file, which is rounded to fp16, to 1e-3.
+    The lab's people are drawn by code, and its base and fine-tunes are real, trained models of Stable Diffusion's kind.
+    What this does for them, `eleven tune` does for yours.
+
+    Example: eleven demo otto --to demo
     """
-    from eleven.demonstration import STRENGTH, bake_mix, check_mix, make_files
+    from eleven.cli.studying import bench, command, report, tell_cost
+    from eleven.engines.engine import Shot
+    from eleven.engines.opening import Setup
+    from eleven.lab.shipped import NAME, concept_folder
+    from eleven.main_job import Photos, Wish
 
-    files = make_files(to)
-    reports = [inspect_file(file) for file in files]
-    layers = list(check_mix(files))
-    worst = max(layer.error for layer in layers)
-    baked, proof = bake_mix(files)
-    if as_json:
-        show_json({"files": reports, "layers": layers, "worst": worst, "baked": baked, "proof": proof.summary()})
-    else:
-        show(f"three fine-tunes in {to}")
-        show_table(COLUMNS, (row(to, told) for told in reports))
-        show(f"\ntheir mix at {STRENGTH} each")
-        rows = [(one.layer.partition("blocks.0.")[2], f"{one.norm:.4g}", f"{one.error:.1e}") for one in layers]
-        show_table(("layer", "norm", "relative error"), rows)
-        show(f"\nLargest difference from the dense sum in float64: {worst:.1e} of the change.")
-        told = f"{proof.error:.1e} from what was asked, over {len(proof.layers)} layers"
-        show(f"Baked to {baked} in fp16 and read back: {told}.")
-    note("Finding the best strengths (`eleven tune`) comes later; this shows reading, exact mixing and baking.")
-    if not (worst <= TOLERANCE and proof.error <= ROUNDED):
-        raise typer.Exit(1)
+    folder = concept_folder(name)
+    models = [folder / f"{name}-{kind}.safetensors" for kind in MODELS]
+    wish = Wish(shot=Shot("", 0, steps=STEPS, guidance=GUIDANCE), budget=budget)
+    with bench(Setup(NAME, "cpu", batch=BATCH), models, Photos(folder / "references"), wish) as opened:
+        note(f"{name}, whom the lab's base does not know: {', '.join(path.stem for path in models)}.")
+        tell_cost(opened)
+        report(opened.tune(to if to != Path() else Path("demo") / name, command()), as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
 from eleven.cli.console import meter, note, note_resumption, show, show_json
 from eleven.engines.engine import Engine, Shot
 from eleven.engines.opening import Setup, open_engine

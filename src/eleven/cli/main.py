@@ -24,7 +24,7 @@ COMMANDS = {
     "tune": "Find the strengths that most often give a perfect likeness, prove it, and bake the mix.",
     "compare": "How often given mixes give a perfect likeness, on the same shots, with intervals.",
     "train": "Train a fine-tune of a concept on photos, or several that complement each other.",
-    "demo": "What works so far, shown offline on files that it makes itself.",
+    "demo": "The main job on somebody of the concept lab, offline, in minutes.",
     "doctor": "What is installed, which device is used, what is missing and the command that mends it.",
 }
 """Every command and its line in the overview; `eleven NAME` is the function NAME of the module eleven.cli.NAME."""

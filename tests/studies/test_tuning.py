@@ -1,0 +1,130 @@
+"""The main job without models: the hidden best is found, confirmed against singles, and told when nothing is gained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from tiny_study import Brightness, CountingEngine, content, plan_with
+
+from eleven.engines.mock import MockEngine
+from eleven.errors import UsageError
+from eleven.studies.allotment import allot, least, split
+from eleven.studies.arms import Alone as AloneModel
+from eleven.studies.arms import Arm, arms_of
+from eleven.studies.comparing import compare_arms
+from eleven.studies.confirming import look_sizes, winner_of
+from eleven.studies.ledger import open_ledger
+from eleven.studies.making import Alone, Stopwatch
+from eleven.studies.objective import Objective, Weights
+from eleven.studies.sequential import Verdict
+from eleven.studies.space import Space
+from eleven.studies.study import Study
+from eleven.studies.taking import Taking, open_taker
+from eleven.studies.thresholds import Lines, Thresholds
+from eleven.studies.tuning import tune
+
+TOGETHER = {"a.safetensors": 0.7, "b.safetensors": 0.6}
+ONE_IS_ALL = {"a.safetensors": 1.0, "b.safetensors": 0.0}
+LINES = Thresholds(Lines(0.75, 0.6, 0.1, "given", "given"), None, 0)
+PROMPTS = tuple(f"a photo of eve, {number}" for number in range(40))
+
+
+def tuned(folder, best: Mapping[str, float], budget=400, maker=None, then=tune):
+    search, confirmation = split(budget)
+    plan = plan_with(search=search, confirmation=confirmation, prompts=PROMPTS)
+    maker = maker or Alone(MockEngine(best, spread=0.1))
+    with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, Brightness(), Taking(8)) as taker:
+        study = Study(taker, Objective(LINES, Weights(prompt=0)), Space(("a", "b")))
+        return study, then(study)
+
+
+def test_the_hidden_best_is_found_and_confirmed(tmp_path):
+    study, found = tuned(tmp_path, TOGETHER)
+    assert np.abs(np.array(found.best) - [0.7, 0.6]).max() < 0.15
+    confirmation = found.confirmation
+    assert confirmation.verdict is Verdict.CONFIRMED
+    assert winner_of(confirmation, study) == 0
+    rival = confirmation.arms[confirmation.rival or 0]
+    assert rival.role == "single"
+    shares = [study.perfect(scores).mean() for scores in confirmation.scores]
+    assert shares[0] > max(shares[1:3]) + 0.2
+    assert [arm.role for arm in confirmation.arms] == ["mix", "single", "single", "preset", "raised single", "base"]
+
+
+def test_a_budget_is_never_exceeded_and_confirmation_is_on_fresh_shots(tmp_path):
+    engine = CountingEngine(MockEngine(TOGETHER, spread=0.1))
+    _, found = tuned(tmp_path, TOGETHER, 300, Alone(engine))
+    assert engine.count <= 300
+    asked = {shot.seed for shot in found.confirmation.shots}
+    searched = {one.shot for one in content(tmp_path) if one.shot.seed not in asked}
+    assert searched
+    assert {shot.prompt for shot in found.confirmation.shots}.isdisjoint(shot.prompt for shot in searched)
+
+
+def test_a_model_that_adds_nothing_is_left_out_and_the_single_recommended(tmp_path):
+    study, found = tuned(tmp_path, ONE_IS_ALL)
+    winner = found.confirmation.arms[winner_of(found.confirmation, study)]
+    assert winner.strengths[0] == pytest.approx(1.0, abs=0.15)
+    assert winner.strengths[1] < 0.1
+
+
+def test_a_study_that_is_done_costs_nothing_again(tmp_path):
+    first = tuned(tmp_path, TOGETHER)[1]
+    engine = CountingEngine(MockEngine(TOGETHER, spread=0.1))
+    again = tuned(tmp_path, TOGETHER, maker=Alone(engine))[1]
+    assert engine.count == 0
+    assert again.best == first.best
+    assert again.confirmation.scores == first.confirmation.scores
+
+
+def test_too_small_a_budget_says_what_would_do(tmp_path):
+    with pytest.raises(UsageError, match="too few") as caught:
+        tuned(tmp_path, TOGETHER, 40)
+    enough = int("".join(filter(str.isdigit, caught.value.hint)))
+    assert tuned(tmp_path / "more", TOGETHER, enough)[1].confirmation.shots
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
+def test_shares_add_up_to_no_more_than_the_budget(count):
+    for budget in (least(count), 2 * least(count), 1000, 5000):
+        search, confirmation = split(budget)
+        shares = allot(search, confirmation, count)
+        checks = (count if count > 1 else 0) + 5
+        assert search + confirmation == budget
+        assert shares.alone * (count if count > 1 else 0) + shares.search + checks * shares.check <= search
+        assert min(shares.search, shares.confirmation) > 0
+
+
+def test_arms_given_are_compared_with_the_first(tmp_path):
+    arms = [Arm("weak", "given", (0.2, 0.1)), Arm("best", "given", (0.7, 0.6)), Arm("none", "given", (0.0, 0.0))]
+    study, found = tuned(tmp_path, TOGETHER, then=lambda study: compare_arms(study, arms))
+    assert found.rival == 0
+    assert winner_of(found, study) == 1
+    better = found.against_rival(study, 1)
+    assert better is not None
+    assert better.mean.estimate > 0.3
+    assert found.against_rival(study, 0) is None
+
+
+def test_the_best_single_is_turned_up_and_equal_arms_are_measured_once():
+    space = Space(("a", "b"))
+    alone = [AloneModel(0, 0.9, -1.0), AloneModel(1, 1.0, -0.5)]
+    arms = arms_of(space, (0.7, 0.7), alone)
+    assert [arm.name for arm in arms] == ["the mix", "b", "a", "b × 1.4", "no model"]
+    assert arms[3].strengths == (0.0, 1.4)
+    single = arms_of(space, (0.0, 1.1), alone)
+    assert "mix" not in [arm.role for arm in single]
+    assert single[0].strengths == (0.0, 1.1)
+
+
+@pytest.mark.parametrize(("shots", "sizes"), [(8, [8]), (24, [8, 16, 24]), (80, [16, 32, 48, 64, 80]), (3, [3])])
+def test_looks_are_whole_blocks(shots, sizes):
+    assert look_sizes(shots) == sizes
+
+
+def test_the_watch_counts_what_pictures_took(tmp_path):
+    watch = Stopwatch(Alone(MockEngine(TOGETHER)))
+    tuned(tmp_path, TOGETHER, 200, watch)
+    assert watch.seconds > 0
