@@ -37,6 +37,7 @@ from eleven.studies.intervals import hit_rate, mean_over_prompts
 from eleven.studies.making import Alone
 from eleven.studies.plan import Plan, digest_of_references
 from eleven.studies.shots import confirmation_shots, search_shots
+from eleven.studies.space import Space
 from eleven.studies.study import Study
 from evidence_page import page
 
@@ -165,7 +166,7 @@ def measure(name: str, work: Path, engine: DiffusersEngine) -> dict[str, object]
     files = files_of(name, work)
     plan = plan_of(name, files, engine, references)
     company = Company(progress=lambda done, _: print(f"{name}: {done}", end="\r", flush=True))
-    with begin(plan, work / name, Alone(engine), calibration, company) as study:
+    with begin(plan, work / name, Alone(engine), (calibration, Space(NAMES)), company) as study:
         arms = arms_of(study)
         fresh = confirmation_shots(plan)
         scores = {

@@ -7,15 +7,15 @@ from typing import Any
 
 HEAD = """# Evidence from the concept lab
 
-What mixing does for the lab's people, measured on pictures: every arm of a person draws the same fresh prompts and seeds
-(12 steps, guidance 3), none of which was used to choose a strength.
+What mixing does for the lab's people, measured on pictures: every arm of a person draws the same fresh prompts and
+seeds (12 steps, guidance 3), none of which was used to choose a strength.
 
 - *Perfect* is an overall and a detail likeness that three of four held-out photos have among themselves (as the base's
-  autoencoder returns them), and at least half of what the prompt asks for. *Good* is what nineteen of twenty photos have, and
-  more than what 99.9 % of other people's have.
+  autoencoder returns them), and at least half of what the prompt asks for. *Good* is what nineteen of twenty photos
+  have, and more than what 99.9 % of other people's have.
 - Intervals are of 95 %, with prompts as clusters.
-- *Gain* is the perfect share less that of the best single of the first three, on the same shots, with its p-value, which is
-  not corrected for the number of arms.
+- *Gain* is the perfect share less that of the best single of the first three, on the same shots, with its p-value,
+  which is not corrected for the number of arms.
 - Single models stand at their own best strength of 0.8, 1, 1.2 and 1.4 by likeness, on 48 other shots.
 
 Made by `python tools/evidence.py --work DIR` (hours, resumable); the numbers are in evidence.json.

@@ -11,7 +11,7 @@ from typing import final
 
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
-from eleven.engines.opening import Setup, open_engine
+from eleven.engines.opening import Setup, open_engine, openers
 from eleven.engines.redrawing import redraw
 from eleven.errors import UsageError
 from eleven.exports.baking import identified
@@ -24,13 +24,16 @@ from eleven.sheets.credits import model_of
 from eleven.sheets.recipe import origin_of
 from eleven.studies.allotment import allot, split
 from eleven.studies.arms import Arm
-from eleven.studies.beginning import Calibration, Company, begin, calibrated
+from eleven.studies.beginning import Calibration, Company, Workers, begin, calibrated, short_names
 from eleven.studies.comparing import compare_arms
-from eleven.studies.making import Alone, Stopwatch
+from eleven.studies.ledger import FILE, read_ledger
+from eleven.studies.making import Alone, Maker, Stopwatch
 from eleven.studies.plan import Plan, digest_of_references
 from eleven.studies.prompts import default_prompts
+from eleven.studies.space import STRENGTHS, Range, Space
 from eleven.studies.study import Study
 from eleven.studies.tuning import tune
+from eleven.studies.workers import open_crew
 
 PICTURES = 200
 """Of the usual budget, for each arm of a comparison; for a search, for each model and once more."""
@@ -53,13 +56,18 @@ class Photos:
 @final
 @dataclass(frozen=True)
 class Wish:
-    """Prompts (none: the usual), how pictures are taken, weights, the budget in pictures (0: the usual), and a seed."""
+    """Prompts (none: the usual), how pictures are taken, weights, budget (0: the usual), seed, and ranges by name.
+
+    The budget is in pictures, or else in minutes of this machine.
+    """
 
     prompts: tuple[str, ...] = ()
     shot: Shot = field(default_factory=lambda: Shot("", 0))
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     budget: int = 0
+    minutes: float = 0.0
     seed: int = 0
+    ranges: Mapping[str, Range] = field(default_factory=dict[str, Range])
 
 
 @final
@@ -73,16 +81,17 @@ class Bench:
     trigger: str
     wish: Wish
     company: Company
+    maker: Maker
 
-    def tuning(self) -> Plan:
-        """What a search for the best mix will be. UsageError for a budget that is too small."""
-        search, confirmation = split(self.wish.budget or PICTURES * (len(self.models) + 1))
+    def tuning(self, to: Path) -> Plan:
+        """What a search for the best mix in that folder will be. UsageError for a budget that is too small."""
+        search, confirmation = split(self._budget(to, len(self.models) + 1))
         allot(search, confirmation, len(self.models))
         return self._plan(search, confirmation)
 
     def tune(self, to: Path, command: str = "", *, bake: bool = True) -> Left:
         """The best mix in the study's folder, confirmed on fresh shots; an interrupted study is gone on with."""
-        with self._begun(self.tuning(), to) as (study, finish):
+        with self._begun(self.tuning(to), to) as (study, finish):
             tuned = tune(study)
             finish()
             baking = Baking(self.engine.base.path) if bake else None
@@ -91,10 +100,28 @@ class Bench:
 
     def compare(self, arms: Sequence[Arm], to: Path, command: str = "") -> Left:
         """Arms beside each other on the same shots."""
-        with self._begun(self._plan(0, self.wish.budget or PICTURES * len(arms)), to) as (study, finish):
+        with self._begun(self._plan(0, self._budget(to, len(arms))), to) as (study, finish):
             confirmation = compare_arms(study, arms)
             finish()
             return write_results(study, confirmation, case_of(study, self.calibration, self.trigger, command))
+
+    def _budget(self, to: Path, arms: int) -> int:
+        """Pictures: as asked, as minutes buy (once: a study that was begun keeps them), or the usual."""
+        if not self.wish.minutes:
+            return self.wish.budget or PICTURES * arms
+        if (to / FILE).exists():
+            with read_ledger(to) as ledger:
+                return ledger.plan.search + ledger.plan.confirmation
+        return int(60 * self.wish.minutes / self._seconds())
+
+    def _seconds(self) -> float:
+        """How long one picture takes in a full batch, by two of them, of which the first warms the machine."""
+        shots = [replace(self.wish.shot, prompt=self.trigger, seed=seed) for seed in range(self.company.batch)]
+        job = tuple((None, shot) for shot in shots)
+        list(self.maker.map([job]))
+        begun = time.monotonic()
+        list(self.maker.map([job]))
+        return (time.monotonic() - begun) / len(job)
 
     def _plan(self, search: int, confirmation: int) -> Plan:
         parts = [identified(Part(file=str(path)), path) for path in self.models]
@@ -108,6 +135,7 @@ class Bench:
             scorer=self.calibration.scorer.name,
             references=digest_of_references(self.calibration.references),
             objective=dict(self.wish.weights),
+            options={f"range {name}": f"{low:g}..{high:g}" for name, (low, high) in self.wish.ranges.items()},
             search=search,
             confirmation=confirmation,
         )
@@ -116,9 +144,10 @@ class Bench:
     def _begun(self, plan: Plan, to: Path) -> Generator[tuple[Study, Callable[[], None]]]:
         """The study at work, and a function that notes in its ledger how long it took until now."""
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
-        watch, begun = Stopwatch(Alone(self.engine)), time.monotonic()
+        watch, begun = Stopwatch(self.maker), time.monotonic()
         company = replace(self.company, models=models)
-        with begin(plan, to, watch, self.calibration, company) as study:
+        space = space_of([path.stem for path in self.models], self.wish.ranges)
+        with begin(plan, to, watch, (self.calibration, space), company) as study:
 
             def finish() -> None:
                 study.taker.recorder.wait()
@@ -136,6 +165,7 @@ def open_bench(
     Lines between hit and miss are drawn by the photos as the base's autoencoder returns them.
     """
     company = company or Company(batch=setup.batch)
+    space_of([path.stem for path in models], wish.ranges)
     if len({path.resolve() for path in models}) < len(models):
         raise UsageError("a model is named twice.", hint="Name each once.")
     trigger = photos.trigger or trigger_of(models)
@@ -145,7 +175,32 @@ def open_bench(
         calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown)
         for one in calibration.advice:
             company.tell(f"note: {one.text} {one.hint}")
-        yield Bench(engine, tuple(models), calibration, trigger, wish, company)
+        with open_maker(setup, company.workers, engine) as maker:
+            yield Bench(engine, tuple(models), calibration, trigger, wish, company, maker)
+
+
+@contextmanager
+def open_maker(setup: Setup, workers: Workers, engine: DiffusersEngine) -> Generator[Maker]:
+    """This process alone, so many processes, or actors of a Ray cluster."""
+    if workers.address:
+        from eleven.studies.ray_workers import open_ray_crew
+
+        with open_ray_crew(openers(setup, 1)[0], workers.count, address=workers.address) as crew:
+            yield crew
+    elif workers.count > 1:
+        with open_crew(openers(setup, workers.count)) as crew:
+            yield crew
+    else:
+        yield Alone(engine)
+
+
+def space_of(names: Sequence[str], ranges: Mapping[str, Range]) -> Space:
+    """The space of strengths of models of these names. UsageError for the range of a model that is not there."""
+    short = short_names(names)
+    strange = next((name for name in ranges if name not in short), None)
+    if strange is not None:
+        raise UsageError(f"there is no model {strange!r} to give a range.", hint=f"There are {', '.join(short)}.")
+    return Space(short, tuple(ranges.get(name, STRENGTHS) for name in short) if ranges else ())
 
 
 def scorer_for(name: str, family: str) -> str:

@@ -1,82 +1,106 @@
-"""`eleven demo` shows what it computes: files that open, and a mix that is exact."""
+"""The main job on somebody of the lab: what it shows is what it measured, and what was made is not made again."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
 from eleven.cli.main import run
-from eleven.demonstration import MODULES, check_mix, make_files
-from eleven.exports.proof import LayerProof, Proof
+from eleven.finetunes.opening import open_finetune
+from eleven.lab.shipped import concept_folder
+from eleven.mix_text import read_recipe
+from eleven.reports.study_results import from_json
+from eleven.studies.allotment import least
+
+BUDGET = least(2)
 
 
-def test_the_demo_makes_three_techniques_and_mixes_them_exactly(tmp_path, capsys):
-    assert run(["demo", "--to", str(tmp_path / "demo"), "--json"]) == 0
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """`eleven tune` on two models of ada, run once."""
+    folder, to = concept_folder("ada"), tmp_path_factory.mktemp("tuned") / "study"
+    files = [str(folder / f"ada-{kind}.safetensors") for kind in ("lora-a", "loha")]
+    words = ["tune", *files, "--base", "lab", "--photos", str(folder / "references"), "--to", str(to)]
+    words += ["--steps", "6", "--guidance", "3", "--budget", str(BUDGET), "--json"]
+    assert run(words) == 0
+    return words
+
+
+@pytest.fixture(scope="module")
+def to(words):
+    from pathlib import Path
+
+    return Path(words[words.index("--to") + 1])
+
+
+def test_everything_is_left_that_was_promised(to):
+    study = from_json((to / "results.json").read_text("utf-8"))
+    mix = read_recipe(to / "mix.toml")
+    winner = study.arms[study.winner]
+    assert [part.strength for part in mix.parts] == [one for one in winner.strengths if one]
+    with open_finetune(to / "mix.safetensors") as baked:
+        assert len(baked.modules) > 50
+    assert study.baked is not None
+    assert study.baked.error < 1e-3
+    assert {arm.role for arm in study.arms} >= {"single", "base"}
+    assert all((to / one.file).is_file() for one in study.pictures)
+    assert study.spending.search_pictures + study.spending.confirmation_pictures <= BUDGET
+    assert 0 < study.spending.generating_seconds <= study.spending.seconds
+    assert len(list((to / "best").glob("*.png"))) == min(8, winner.perfect.shots)
+    page = (to / "report.html").read_text("utf-8")
+    assert "sks person" in page
+    assert "ada-loha" in page
+
+
+def test_the_base_alone_is_not_the_person(to):
+    study = from_json((to / "results.json").read_text("utf-8"))
+    base = next(arm for arm in study.arms if arm.role == "base")
+    assert all(arm.likeness > base.likeness for arm in study.arms if arm.role in ("mix", "single", "preset"))
+
+
+def test_again_it_makes_no_picture(words, to, capsys):
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (to / "pictures").rglob("*.png"))
+    assert run(words) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [file["techniques"] for file in told["files"]] == [{"lora": 5}, {"loha": 5}, {"lokr": 5}]
-    assert all(
-        file["family"] == "sd1" and file["dialect"] == "kohya" and not file["warnings"] for file in told["files"]
-    )
-    assert len(told["layers"]) == len(MODULES)
-    assert 0 < told["worst"] == max(layer["error"] for layer in told["layers"]) < 1e-6
-    assert all(layer["norm"] > 1 for layer in told["layers"])
+    assert told["verdict"]["sentence"]
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in (to / "pictures").rglob("*.png")) == before
 
 
-def test_the_demo_says_what_comes_later(tmp_path, capsys):
-    assert run(["demo", "--to", str(tmp_path)]) == 0
-    shown = capsys.readouterr()
-    assert "comes later" in shown.err and "relative error" in shown.out and "demo_lokr" in shown.out
+def test_another_study_in_the_same_folder_is_refused(words, capsys):
+    assert run([*words, "--seed", "5"]) == 2
+    assert "another study" in json.loads(capsys.readouterr().out)["error"]["cause"]
 
 
-def test_the_comparison_would_see_a_wrong_scale(tmp_path, monkeypatch):
-    from eleven import demonstration
-
-    files = make_files(tmp_path)
-    exact = demonstration.dense
-    monkeypatch.setattr(demonstration, "dense", lambda tune, layer: exact(tune, layer) * 1.01)
-    assert all(one.error == pytest.approx(0.0099, rel=0.01) for one in check_mix(files))
-
-
-def test_the_mix_follows_the_files(tmp_path):
-    files = make_files(tmp_path)
-    before = [one.norm for one in check_mix(files)]
-    tensors = load_file(files[0])
-    save_file({key: torch.zeros_like(tensor) if "up" in key else tensor for key, tensor in tensors.items()}, files[0])
-    assert all(after.norm < norm for after, norm in zip(check_mix(files), before, strict=True))
+def test_arms_are_compared_and_a_dry_run_makes_nothing(words, tmp_path, capsys):
+    files, photos = words[1:3], words[words.index("--photos") + 1]
+    fixed = ["--base", "lab", "--photos", photos, "--steps", "4", "--guidance", "3"]
+    assert run(["tune", *files, *fixed, "--to", str(tmp_path / "dry"), "--dry-run"]) == 0
+    assert "pictures to search" in capsys.readouterr().err
+    assert not (tmp_path / "dry").exists()
+    arms = ["--arm", f"{files[0]}:1", "--arm", f"{files[0]}:0.7 {files[1]}:0.7", "--arm", "none"]
+    assert run(["compare", *arms, *fixed, "--to", str(tmp_path / "arms"), "--budget", "24"]) == 0
+    study = from_json((tmp_path / "arms" / "results.json").read_text("utf-8"))
+    assert [arm.role for arm in study.arms] == ["given"] * 3
+    assert study.arms[2].strengths == (0.0, 0.0)
+    assert study.arms[1].difference is not None
 
 
-def test_the_demo_bakes_its_mix_and_measures_the_file(tmp_path, capsys):
-    for _ in range(2):
-        assert run(["demo", "--to", str(tmp_path), "--json"]) == 0
-        told = json.loads(capsys.readouterr().out)
-    assert 1e-6 < told["proof"]["error"] < 1e-3 and told["proof"]["applied"] == len(MODULES)
-    assert len({key.split(".")[0] for key in load_file(told["baked"])}) == len(MODULES)
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (["--budget", "20"], "too few"),
+        (["--weight", "beauty=1"], "--weight"),
+        (["--scorer", "nobody"], "no scorer"),
+        (["--photos", "missing"], "missing"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_a_picture(words, tmp_path, capsys, changed, told):
+    assert run([*words, "--to", str(tmp_path / "other"), *changed]) == 2
+    assert told in json.loads(capsys.readouterr().out)["error"]["cause"]
+    assert not (tmp_path / "other").exists()
 
 
-def test_a_baked_file_that_is_off_ends_in_1(tmp_path, monkeypatch):
-    from eleven import demonstration
-
-    proof = Proof((LayerProof("x", 1.0, 1e-4, "full"),))
-    monkeypatch.setattr(demonstration, "bake_mix", lambda files: (files[0], proof))
-    assert run(["demo", "--to", str(tmp_path)]) == 1
-
-
-@pytest.mark.parametrize("name", ["demo_lora.safetensors", "demo_mix.safetensors"])
-@pytest.mark.parametrize("metadata", [None, {"ss_output_name": "demo_lora"}, {"eleven.recipe": '{"parts": []}'}])
-def test_the_demo_overwrites_no_file_of_the_users(tmp_path, capsys, name, metadata):
-    save_file({"a": torch.ones(1)}, tmp_path / name, metadata)
-    before = (tmp_path / name).read_bytes()
-    assert run(["demo", "--to", str(tmp_path)]) == 1
-    assert "exists, and no demo made it" in capsys.readouterr().err
-    assert (tmp_path / name).read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_a_file_in_the_folders_place_is_told(tmp_path, capsys):
-    (tmp_path / "file").write_text("mine")
-    for to in ("file", "file/inside"):
-        assert run(["demo", "--to", str(tmp_path / to)]) == 1
-        assert "cannot be made a folder" in capsys.readouterr().err
+def test_nobody_of_that_name(capsys):
+    assert run(["demo", "eve"]) == 2
+    assert "nobody called 'eve'" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from typer import Option
 
 ARM = 'A mix, as in --arm "a.safetensors:0.7 b.safetensors:0.7", or `none`; the others are compared with the first.'
 BASE = "A diffusers folder, a single-file checkpoint, `lab`, or the name of a model on the Hugging Face hub."
-BUDGET = "Pictures in all (default: 200 an arm)."
+BUDGET = "Pictures in all, or time as 10m (default: 200 pictures an arm)."
 WEIGHT = "What counts for how much, as likeness=1, detail=1, prompt=0.5."
 
 
@@ -20,7 +20,7 @@ def compare(
     to: Annotated[Path, Option(help="The folder of the study; an interrupted one is gone on with.")],
     prompts: Annotated[Path | None, Option(help="A text file with one prompt a line (default: forty places).")] = None,
     trigger: Annotated[str, Option(help="What the concept is called in prompts (default: what the files tell).")] = "",
-    budget: Annotated[int, Option(min=1, help=BUDGET, show_default=False)] = 0,
+    budget: Annotated[str, Option(help=BUDGET)] = "",
     scorer: Annotated[str, Option(help="auto, lab, concept, face, prompt, process:COMMAND, or a plug-in's.")] = "auto",
     impostors: Annotated[Path | None, Option(help="A folder of photos of others that are like the concept.")] = None,
     weight: Annotated[list[str] | None, Option(help=WEIGHT)] = None,
@@ -34,6 +34,8 @@ def compare(
     batch: Annotated[int, Option(min=1, help="Pictures made at once.")] = 8,
     device: Annotated[str, Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    workers: Annotated[int, Option(min=1, help="Processes that make pictures, on a GPU each where there are.")] = 1,
+    ray: Annotated[str, Option(metavar="ADDRESS", help="Make them on this Ray cluster (`auto`: the one around).")] = "",
     low_memory: Annotated[bool, Option("--low-memory", help="Save memory at the cost of time.")] = False,
     download: Annotated[bool, Option("--download", help="Allow a hub id to be fetched.")] = False,
     as_json: Annotated[bool, Option("--json", help="The verdict and the paths as JSON.")] = False,
@@ -42,7 +44,7 @@ def compare(
 
     Example: eleven compare --base sd15 --photos eve --to study --arm "a.safetensors:1" --arm "b.safetensors:0.8"
     """
-    from eleven.cli.studying import arms_given, bench, command, report, template, weights_of
+    from eleven.cli.studying import arms_given, bench, budget_of, command, report, template, weights_of
     from eleven.engines.opening import Setup
     from eleven.engines.shot_text import all_prompts
     from eleven.main_job import Photos, Wish
@@ -50,7 +52,7 @@ def compare(
     models, arms = arms_given(arm)
     shot = template((negative, sampler, schedule, size), steps, guidance)
     given = tuple(all_prompts([], prompts)) if prompts else ()
-    wish = Wish(given, shot, weights_of(weight or []), budget, seed)
+    wish = Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed)
     setup = Setup(base, device, dtype, batch, low_memory, download)
-    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish) as opened:
+    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish, (workers, ray)) as opened:
         report(opened.compare(arms, to, command()), as_json=as_json)

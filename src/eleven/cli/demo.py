@@ -31,10 +31,10 @@ def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 640, as_json
     from eleven.lab.shipped import NAME, concept_folder
     from eleven.main_job import Photos, Wish
 
-    folder = concept_folder(name)
+    folder, to = concept_folder(name), to if to != Path() else Path("demo") / name
     models = [folder / f"{name}-{kind}.safetensors" for kind in MODELS]
     wish = Wish(shot=Shot("", 0, steps=STEPS, guidance=GUIDANCE), budget=budget)
     with bench(Setup(NAME, "cpu", batch=BATCH), models, Photos(folder / "references"), wish) as opened:
         note(f"{name}, whom the lab's base does not know: {', '.join(path.stem for path in models)}.")
-        tell_cost(opened)
-        report(opened.tune(to if to != Path() else Path("demo") / name, command()), as_json=as_json)
+        tell_cost(opened, to)
+        report(opened.tune(to, command()), as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def bench(setup: Setup, models: Sequence[Path], photos: Photos, wish: Wish) -> Generator[Bench]:
+def bench(
+    setup: Setup, models: Sequence[Path], photos: Photos, wish: Wish, workers: tuple[int, str] = (1, "")
+) -> Generator[Bench]:
     """The main job's bench behind a bar with the time left; interrupted, it tells how to go on."""
     from eleven.main_job import open_bench
-    from eleven.studies.beginning import Company
+    from eleven.studies.beginning import Company, Workers
 
     with meter("pictures", None) as advance:
-        company = Company(note, steps_of(advance), batch=setup.batch)
+        company = Company(note, steps_of(advance), batch=setup.batch, workers=Workers(*workers))
         with open_bench(setup, models, photos, wish, company) as opened:
             try:
                 yield opened
@@ -35,9 +38,9 @@ def bench(setup: Setup, models: Sequence[Path], photos: Photos, wish: Wish) -> G
                 raise
 
 
-def tell_cost(opened: Bench) -> None:
+def tell_cost(opened: Bench, to: Path) -> None:
     """How many pictures a search will take, and for what."""
-    plan = opened.tuning()
+    plan = opened.tuning(to)
     count, prompts = len(plan.models), len(plan.prompts)
     told = f"{count} model{'s' * (count > 1)}, {prompts} prompts, scored by {plan.scorer}:"
     note(f"{told} {plan.search} pictures to search, up to {plan.confirmation} to confirm.")
@@ -78,6 +81,27 @@ def template(words: tuple[str, str, str, str | None], steps: int, guidance: floa
     negative, sampler, schedule, size = words
     width, height = parse_size(size) if size else (0, 0)
     return Shot("", 0, negative, *sampled_by(sampler, schedule), steps, guidance, width, height)
+
+
+def budget_of(text: str) -> tuple[int, float]:
+    """Pictures and minutes of `600`, `10m` or `1.5h`; none of both for "". UsageError for what is none."""
+    match = re.fullmatch(r"(\d{1,7}(?:\.\d{1,3})?)\s*(m|min|h|)", text.strip())
+    if not text:
+        return 0, 0.0
+    if match is None or not float(match[1]) or (not match[2] and "." in match[1]):
+        raise UsageError(f"--budget is {text!r}.", hint="Write pictures as 600, or time as 10m or 1.5h.")
+    return (0, float(match[1]) * (60 if match[2] == "h" else 1)) if match[2] else (int(match[1]), 0.0)
+
+
+def ranges_of(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Ranges of strengths as they are typed, by model. UsageError for what is none."""
+    found: dict[str, tuple[float, float]] = {}
+    for text in texts:
+        match = re.fullmatch(r"(.+)=(\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?)", text)
+        if match is None:
+            raise UsageError(f"--range is {text!r}.", hint="Write NAME=LOW..HIGH, as in eve-lora=0.2..0.9.")
+        found[match[1]] = float(match[2]), float(match[3])
+    return found
 
 
 def weights_of(texts: Sequence[str]) -> dict[str, float]:

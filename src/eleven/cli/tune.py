@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 BASE = "A diffusers folder, a single-file checkpoint, `lab`, or the name of a model on the Hugging Face hub."
-BUDGET = "Pictures in all, to search and to confirm (default: 200 for each model and 200 more)."
+BUDGET = "Pictures in all, or time as 10m (default: 200 pictures for each model and 200 more)."
 WEIGHT = "What counts for how much, as likeness=1, detail=1, prompt=0.5."
 
 
@@ -19,10 +19,11 @@ def tune(
     to: Annotated[Path, Option(help="The folder of the study; an interrupted one is gone on with.")],
     prompts: Annotated[Path | None, Option(help="A text file with one prompt a line (default: forty places).")] = None,
     trigger: Annotated[str, Option(help="What the concept is called in prompts (default: what the files tell).")] = "",
-    budget: Annotated[int, Option(min=1, help=BUDGET, show_default=False)] = 0,
+    budget: Annotated[str, Option(help=BUDGET)] = "",
     scorer: Annotated[str, Option(help="auto, lab, concept, face, prompt, process:COMMAND, or a plug-in's.")] = "auto",
     impostors: Annotated[Path | None, Option(help="A folder of photos of others that are like the concept.")] = None,
     weight: Annotated[list[str] | None, Option(help=WEIGHT)] = None,
+    span: Annotated[list[str] | None, Option("--range", help="Where a strength may lie, as eve-lora=0.2..0.9.")] = None,
     seed: Annotated[int, Option(help="Another seed makes another study of the same.")] = 0,
     negative: Annotated[str, Option(help="What not to draw.")] = "",
     steps: Annotated[int, Option(min=1, max=1000, help="Steps of the sampler.")] = 20,
@@ -33,6 +34,8 @@ def tune(
     batch: Annotated[int, Option(min=1, help="Pictures made at once.")] = 8,
     device: Annotated[str, Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    workers: Annotated[int, Option(min=1, help="Processes that make pictures, on a GPU each where there are.")] = 1,
+    ray: Annotated[str, Option(metavar="ADDRESS", help="Make them on this Ray cluster (`auto`: the one around).")] = "",
     low_memory: Annotated[bool, Option("--low-memory", help="Save memory at the cost of time.")] = False,
     download: Annotated[bool, Option("--download", help="Allow a hub id to be fetched.")] = False,
     no_bake: Annotated[bool, Option("--no-bake", help="Do not write the mix as one file.")] = False,
@@ -43,16 +46,16 @@ def tune(
 
     Example: eleven tune eve-lora.safetensors eve-loha.safetensors --base sd15 --photos eve --to study
     """
-    from eleven.cli.studying import bench, command, report, tell_cost, template, weights_of
+    from eleven.cli.studying import bench, budget_of, command, ranges_of, report, tell_cost, template, weights_of
     from eleven.engines.opening import Setup
     from eleven.engines.shot_text import all_prompts
     from eleven.main_job import Photos, Wish
 
     shot = template((negative, sampler, schedule, size), steps, guidance)
     given = tuple(all_prompts([], prompts)) if prompts else ()
-    wish = Wish(given, shot, weights_of(weight or []), budget, seed)
+    wish = Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []))
     setup = Setup(base, device, dtype, batch, low_memory, download)
-    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish) as opened:
-        tell_cost(opened)
+    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish, (workers, ray)) as opened:
+        tell_cost(opened, to)
         if not dry_run:
             report(opened.tune(to, command(), bake=not no_bake), as_json=as_json)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
@@ -40,4 +42,29 @@ def open_engine(setup: Setup, tell: Callable[[str], object]) -> Generator[Diffus
     for told in base.notes:
         tell(f"note: {told}")
     with DiffusersEngine(base, Settings(batch=1 if setup.low_memory else setup.batch), tell=tell) as engine:
+        yield engine
+
+
+def openers(setup: Setup, count: int) -> list[Callable[[], AbstractContextManager[DiffusersEngine]]]:
+    """What opens an engine in each of so many processes: on a GPU each, in turn, or on a share of the processors."""
+    from eleven.bases.devices import choose_device
+
+    threads = max(1, (os.cpu_count() or 1) // count)
+    if choose_device(setup.device).type != "cuda" or ":" in setup.device:
+        return [partial(open_worker, setup, threads)] * count
+    import torch
+
+    places = [f"cuda:{number % torch.cuda.device_count()}" for number in range(count)]
+    return [partial(open_worker, replace(setup, device=place), threads) for place in places]
+
+
+@contextmanager
+def open_worker(setup: Setup, threads: int) -> Generator[DiffusersEngine]:
+    """The engine in a process of its own, which leaves processors to the others and tells nobody anything."""
+    import torch
+
+    from eleven.engines.diffusers import ignore
+
+    torch.set_num_threads(threads)
+    with open_engine(setup, ignore) as engine:
         yield engine

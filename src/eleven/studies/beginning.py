@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -38,14 +38,24 @@ class Calibration:
 
 
 @final
+@dataclass(frozen=True)
+class Workers:
+    """How many processes make pictures, and the Ray cluster that they belong to, if to any."""
+
+    count: int = 1
+    address: str = ""
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Company:
-    """Who hears of a study, and what it is told of its models for the pictures' infotext."""
+    """Who hears of a study, what pictures' infotext tells of its models, how many are made at once, and by whom."""
 
     tell: Tell = ignore
     progress: Progress = ignore_progress
     models: Mapping[str, Model] | None = None
     batch: int = 8
+    workers: Workers = field(default_factory=Workers)
 
 
 def calibrated(scorer: str, references: References, redrawn: list[Pixels] | None = None) -> Calibration:
@@ -70,23 +80,21 @@ FEWEST = 3
 
 @contextmanager
 def begin(
-    plan: Plan, folder: Path, maker: Maker, calibration: Calibration, company: Company | None = None
+    plan: Plan, folder: Path, maker: Maker, ground: tuple[Calibration, Space], company: Company | None = None
 ) -> Generator[Study]:
     """The study in its folder, begun or gone on with; behind the block everything that was made is kept."""
-    company = company or Company()
-    space = Space(short_names([part.file for part in plan.models]))
+    company, (calibration, space) = company or Company(), ground
     weights = Weights(**dict(plan.objective))
     taking = Taking(company.batch, company.models, company.progress)
     with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, calibration.scorer, taking) as taker:
         yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell)
 
 
-def short_names(files: list[str]) -> tuple[str, ...]:
+def short_names(stems: Sequence[str]) -> tuple[str, ...]:
     """Names of files without endings, numbered where two are the same."""
-    stems = [Path(file).stem for file in files]
     seen: dict[str, int] = {}
     names: list[str] = []
     for stem in stems:
         seen[stem] = seen.get(stem, 0) + 1
-        names.append(stem if stems.count(stem) == 1 else f"{stem} ({seen[stem]})")
+        names.append(stem if list(stems).count(stem) == 1 else f"{stem} ({seen[stem]})")
     return tuple(names)
