@@ -23,7 +23,7 @@ from eleven.studies.space import Space
 from eleven.studies.study import Study
 from eleven.studies.taking import Taking, open_taker
 from eleven.studies.thresholds import Lines, Thresholds
-from eleven.studies.tuning import tune
+from eleven.studies.tuning import begin_from, tune
 
 TOGETHER = {"a.safetensors": 0.7, "b.safetensors": 0.6}
 ONE_IS_ALL = {"a.safetensors": 1.0, "b.safetensors": 0.0}
@@ -128,3 +128,16 @@ def test_the_watch_counts_what_pictures_took(tmp_path):
     watch = Stopwatch(Alone(MockEngine(TOGETHER)))
     tuned(tmp_path, TOGETHER, 200, watch)
     assert watch.seconds > 0
+
+
+@pytest.mark.parametrize(("shared", "total"), [(0.2, 2 / 1.2), (0.9, 2 / 1.9), (-0.3, 2.0)])
+def test_models_that_have_more_in_common_are_begun_with_less(tmp_path, shared, total):
+    asked = []
+    with open_ledger(tmp_path, plan_with()) as ledger:
+        with open_taker(ledger, Alone(MockEngine(TOGETHER)), Brightness()) as taker:
+            study = Study(taker, Objective(LINES), Space(("a", "b")), overlap=lambda: asked.append(1) or shared)
+            alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 1.1, 0.0)]
+            first, second = (begin_from(study, alone) for _ in range(2))
+    assert len(asked) == 1
+    assert first.predicted_total == second.predicted_total == pytest.approx(total)
+    assert first.single_best == 1.1

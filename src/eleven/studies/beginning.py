@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,13 +49,17 @@ class Workers:
 @final
 @dataclass(frozen=True, eq=False)
 class Company:
-    """Who hears of a study, what pictures' infotext tells of its models, how many are made at once, and by whom."""
+    """Who hears of a study, what pictures' infotext tells of its models, how many are made at once, and by whom.
+
+    `overlap` tells how much the models have in common.
+    """
 
     tell: Tell = ignore
     progress: Progress = ignore_progress
     models: Mapping[str, Model] | None = None
     batch: int = 8
     workers: Workers = field(default_factory=Workers)
+    overlap: Callable[[], float] | None = None
 
 
 def calibrated(scorer: str, references: References, redrawn: list[Pixels] | None = None) -> Calibration:
@@ -87,7 +91,7 @@ def begin(
     weights = Weights(**dict(plan.objective))
     taking = Taking(company.batch, company.models, company.progress)
     with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, calibration.scorer, taking) as taker:
-        yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell)
+        yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell, company.overlap)
 
 
 def short_names(stems: Sequence[str]) -> tuple[str, ...]:

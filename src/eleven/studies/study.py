@@ -28,12 +28,16 @@ def ignore(_: str) -> None:
 @final
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What takes and scores its pictures, what judges them, and what may be tried."""
+    """What takes and scores its pictures, what judges them, and what may be tried.
+
+    `overlap` tells how much of what the models change in predictions they have in common, where anybody can tell.
+    """
 
     taker: Taker
     objective: Objective
     space: Space
     tell: Tell = ignore
+    overlap: Callable[[], float] | None = None
 
     @property
     def plan(self) -> Plan:

@@ -17,6 +17,8 @@ from eleven.studies.space import Space
 from eleven.studies.study import Study
 
 Row = tuple[float, ...]
+OVERLAP = "overlap"
+"""The kind of a ledger's note that tells how much the models have in common."""
 
 
 @final
@@ -61,9 +63,9 @@ def find(study: Study, shares: Allotment) -> Searched:
     space, measure, seed = study.space, study.measure, study.plan.seed
     study.tell("each model alone")
     alone = tuple(best_alone(study, model, shares.alone) for model in range(space.count)) if shares.alone else ()
+    beginning = begin_from(study, alone)
     study.tell("search")
-    strongest = max((one.strength for one in alone), default=None)
-    steps = tuple(search(space, measure, shares.search, seed, Beginning(single_best=strongest)))
+    steps = tuple(search(space, measure, shares.search, seed, beginning))
     best = steps[-1].best
     if not alone:
         alone = (Alone(0, best[0], steps[-1].estimate),)
@@ -73,6 +75,26 @@ def find(study: Study, shares: Allotment) -> Searched:
     measure([*dropped, *swept])
     trials = tuple((step.phase, one) for step in steps for one in step.asked)
     return Searched(best, steps, alone, trials, dropped, swept)
+
+
+def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
+    """What is known before the search: how strong models are alone, and the total that their overlap asks for.
+
+    If one model is best at W, the same balance of shared to own change puts N models with overlap ρ at the total
+    W·N/(1+(N-1)ρ). It is told once and kept in the ledger, since the search depends on it to the last digit.
+    """
+    strongest = max((one.strength for one in alone), default=None)
+    if study.overlap is None or not alone:
+        return Beginning(single_best=strongest)
+    ledger = study.taker.ledger
+    told = next((one.text for one in ledger.notes() if one.kind == OVERLAP), None)
+    if told is None:
+        study.tell("how much the models have in common")
+        told = f"{study.overlap():.4f}"
+        ledger.note(OVERLAP, told)
+    shared, count = max(0.0, float(told)), len(alone)
+    total = sum(one.strength for one in alone) / (1 + (count - 1) * shared)
+    return Beginning(predicted_total=total, single_best=strongest)
 
 
 def best_alone(study: Study, model: int, budget: int) -> Alone:

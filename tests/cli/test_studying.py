@@ -1,0 +1,70 @@
+"""Budgets, ranges, weights and arms as people type them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eleven.cli.studying import arms_given, budget_of, ranges_of, steps_of, weights_of
+from eleven.errors import UsageError
+from eleven.main_job import space_of
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [("", (0, 0.0)), ("600", (600, 0.0)), ("10m", (0, 10.0)), ("1.5h", (0, 90.0)), ("2 min", (0, 2.0))],
+)
+def test_a_budget_is_in_pictures_or_in_time(text, budget):
+    assert budget_of(text) == budget
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "12.5", "ten", "1e9", "5s", "0m", "600 pictures"])
+def test_what_is_no_budget_is_told(text):
+    with pytest.raises(UsageError, match="--budget"):
+        budget_of(text)
+
+
+def test_ranges_belong_to_models():
+    ranges = ranges_of(["a=0.2..0.9", "b.v2=0..1"])
+    assert ranges == {"a": (0.2, 0.9), "b.v2": (0.0, 1.0)}
+    space = space_of(["a", "b.v2", "c"], ranges)
+    assert space.strength_ranges == ((0.2, 0.9), (0.0, 1.0), (0.0, 1.2))
+    with pytest.raises(UsageError, match="no model 'a'"):
+        space_of(["b.v2"], ranges)
+
+
+@pytest.mark.parametrize("text", ["a", "a=1", "a=0..", "=0..1", "a=0-1"])
+def test_what_is_no_range_is_told(text):
+    with pytest.raises(UsageError, match="--range"):
+        ranges_of([text])
+
+
+def test_weights_are_numbers_with_known_names():
+    assert weights_of(["likeness=1,detail=0.5", "prompt=0"]) == {"likeness": 1.0, "detail": 0.5, "prompt": 0.0}
+    for text in ("detail", "detail=high", "beauty=1", "detail=-1", "likeness=0,detail=0"):
+        with pytest.raises(UsageError):
+            weights_of([text])
+
+
+def test_arms_name_files_once(tmp_path):
+    one, other = str(tmp_path / "one.safetensors"), str(tmp_path / "other.safetensors")
+    files, arms = arms_given([f"{one}:0.7 {other}:0.5", f"'{one}'", "none"])
+    assert files == [Path(one), Path(other)]
+    assert [arm.strengths for arm in arms] == [(0.7, 0.5), (1.0, 0.0), (0.0, 0.0)]
+    assert {arm.role for arm in arms} == {"given"}
+
+
+@pytest.mark.parametrize("texts", [["none"], ["a.safetensors", "a.safetensors:1"], ["a.safetensors:unet=0.5"]])
+def test_arms_that_say_nothing_are_refused(texts):
+    with pytest.raises(UsageError):
+        arms_given(texts)
+
+
+def test_a_bar_makes_a_step_for_each_picture():
+    heard: list[int] = []
+    step = steps_of(heard.append)
+    step(3, 10)
+    step(3, 10)
+    step(5, 10)
+    assert heard == [10] * 5
