@@ -15,6 +15,7 @@ from eleven.studies.arms import Alone as AloneModel
 from eleven.studies.arms import Arm, arms_of
 from eleven.studies.comparing import compare_arms
 from eleven.studies.confirming import look_sizes, winner_of
+from eleven.studies.landscape import landscape
 from eleven.studies.ledger import open_ledger
 from eleven.studies.making import Alone, Stopwatch
 from eleven.studies.objective import Objective, Weights
@@ -51,6 +52,17 @@ def test_the_hidden_best_is_found_and_confirmed(tmp_path):
     shares = [study.perfect(scores).mean() for scores in confirmation.scores]
     assert shares[0] > max(shares[1:3]) + 0.2
     assert [arm.role for arm in confirmation.arms] == ["mix", "single", "single", "preset", "raised single", "base"]
+
+
+def test_the_landscape_is_highest_near_the_hidden_best(tmp_path):
+    def look(study):
+        searched = tune(study).searched
+        return landscape(study.space, study.measure, [one for _, one in searched.trials])
+
+    _, (totals, shares, likeness) = tuned(tmp_path, TOGETHER, then=look)
+    row, column = np.unravel_index(likeness.argmax(), likeness.shape)
+    assert abs(totals[column] - 1.3) < 0.25
+    assert abs(shares[row] - 0.7 / 1.3) < 0.2
 
 
 def test_a_budget_is_never_exceeded_and_confirmation_is_on_fresh_shots(tmp_path):
@@ -133,11 +145,11 @@ def test_the_watch_counts_what_pictures_took(tmp_path):
 @pytest.mark.parametrize(("shared", "total"), [(0.2, 2 / 1.2), (0.9, 2 / 1.9), (-0.3, 2.0)])
 def test_models_that_have_more_in_common_are_begun_with_less(tmp_path, shared, total):
     asked = []
-    with open_ledger(tmp_path, plan_with()) as ledger:
-        with open_taker(ledger, Alone(MockEngine(TOGETHER)), Brightness()) as taker:
-            study = Study(taker, Objective(LINES), Space(("a", "b")), overlap=lambda: asked.append(1) or shared)
-            alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 1.1, 0.0)]
-            first, second = (begin_from(study, alone) for _ in range(2))
+    maker = Alone(MockEngine(TOGETHER))
+    with open_ledger(tmp_path, plan_with()) as ledger, open_taker(ledger, maker, Brightness()) as taker:
+        study = Study(taker, Objective(LINES), Space(("a", "b")), overlap=lambda: asked.append(1) or shared)
+        alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 1.1, 0.0)]
+        first, second = (begin_from(study, alone) for _ in range(2))
     assert len(asked) == 1
     assert first.predicted_total == second.predicted_total == pytest.approx(total)
     assert first.single_best == 1.1

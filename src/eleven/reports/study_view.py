@@ -27,7 +27,7 @@ from eleven.reports.study import (
     StudyView,
     Taken,
 )
-from eleven.reports.study_measures import Difference, Interval, Rate, Scale, Sweep, SweepPoint, Trial
+from eleven.reports.study_measures import Difference, Interval, Rate, Scale, Surface, Sweep, SweepPoint, Trial
 from eleven.scorers.scorer import Score
 from eleven.studies.arms import Arm as Measured
 from eleven.studies.beginning import Calibration
@@ -35,6 +35,7 @@ from eleven.studies.confirming import Confirmation, differ, winner_of
 from eleven.studies.differences import Difference as Found
 from eleven.studies.differences import holm
 from eleven.studies.intervals import LEVEL, hit_rate, mean_over_prompts
+from eleven.studies.landscape import landscape
 from eleven.studies.measuring import Asked
 from eleven.studies.sequential import Verdict, needed_pairs
 from eleven.studies.shots import search_shots
@@ -81,6 +82,7 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         spending=case.spending,
         scales=tuple(_scales(study, case.calibration)),
         trials=tuple(_trials(study, searched)) if searched else (),
+        surface=_surface(study, searched) if searched and study.space.count == 2 else None,
         sweep=_sweep(study, searched) if searched else None,
         dropped=tuple(_dropped(study, searched)) if searched else (),
         enough=_enough(confirmation, arms),
@@ -171,6 +173,11 @@ def _trials(study: Study, searched: Searched) -> Iterator[Trial]:
     asked = [Asked(strengths, tuple(numbers)) for strengths, numbers in shots.items()]
     for one, values in zip(asked, study.measure(asked), strict=True):
         yield Trial(one.strengths, float(values.mean()), len(values), stages[one.strengths])
+
+
+def _surface(study: Study, searched: Searched) -> Surface:
+    totals, shares, likeness = landscape(study.space, study.measure, [one for _, one in searched.trials])
+    return Surface(tuple(totals.tolist()), tuple(shares.tolist()), tuple(map(tuple, likeness.tolist())))
 
 
 def _sweep(study: Study, searched: Searched) -> Sweep | None:
