@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
-from tiny_study import Brightness, CountingEngine, content, plan_with
+from tiny_study import BEST, LINES, Brightness, CountingEngine, content, plan_with, tuned
 
 from eleven.engines.mock import MockEngine
 from eleven.errors import UsageError
@@ -18,31 +16,18 @@ from eleven.studies.confirming import look_sizes, winner_of
 from eleven.studies.landscape import landscape
 from eleven.studies.ledger import open_ledger
 from eleven.studies.making import Alone, Stopwatch
-from eleven.studies.objective import Objective, Weights
+from eleven.studies.objective import Objective
 from eleven.studies.sequential import Verdict
 from eleven.studies.space import Space
 from eleven.studies.study import Study
-from eleven.studies.taking import Taking, open_taker
-from eleven.studies.thresholds import Lines, Thresholds
+from eleven.studies.taking import open_taker
 from eleven.studies.tuning import begin_from, tune
 
-TOGETHER = {"a.safetensors": 0.7, "b.safetensors": 0.6}
 ONE_IS_ALL = {"a.safetensors": 1.0, "b.safetensors": 0.0}
-LINES = Thresholds(Lines(0.75, 0.6, 0.1, "given", "given"), None, 0)
-PROMPTS = tuple(f"a photo of eve, {number}" for number in range(40))
-
-
-def tuned(folder, best: Mapping[str, float], budget=400, maker=None, then=tune):
-    search, confirmation = split(budget)
-    plan = plan_with(search=search, confirmation=confirmation, prompts=PROMPTS)
-    maker = maker or Alone(MockEngine(best, spread=0.1))
-    with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, Brightness(), Taking(8)) as taker:
-        study = Study(taker, Objective(LINES, Weights(prompt=0)), Space(("a", "b")))
-        return study, then(study)
 
 
 def test_the_hidden_best_is_found_and_confirmed(tmp_path):
-    study, found = tuned(tmp_path, TOGETHER)
+    study, found = tuned(tmp_path, BEST)
     assert np.abs(np.array(found.best) - [0.7, 0.6]).max() < 0.15
     confirmation = found.confirmation
     assert confirmation.verdict is Verdict.CONFIRMED
@@ -59,15 +44,15 @@ def test_the_landscape_is_highest_near_the_hidden_best(tmp_path):
         searched = tune(study).searched
         return landscape(study.space, study.measure, [one for _, one in searched.trials])
 
-    _, (totals, shares, likeness) = tuned(tmp_path, TOGETHER, then=look)
+    _, (totals, shares, likeness) = tuned(tmp_path, BEST, then=look)
     row, column = np.unravel_index(likeness.argmax(), likeness.shape)
     assert abs(totals[column] - 1.3) < 0.25
     assert abs(shares[row] - 0.7 / 1.3) < 0.2
 
 
 def test_a_budget_is_never_exceeded_and_confirmation_is_on_fresh_shots(tmp_path):
-    engine = CountingEngine(MockEngine(TOGETHER, spread=0.1))
-    _, found = tuned(tmp_path, TOGETHER, 300, Alone(engine))
+    engine = CountingEngine(MockEngine(BEST, spread=0.1))
+    _, found = tuned(tmp_path, BEST, 300, Alone(engine))
     assert engine.count <= 300
     asked = {shot.seed for shot in found.confirmation.shots}
     searched = {one.shot for one in content(tmp_path) if one.shot.seed not in asked}
@@ -83,9 +68,9 @@ def test_a_model_that_adds_nothing_is_left_out_and_the_single_recommended(tmp_pa
 
 
 def test_a_study_that_is_done_costs_nothing_again(tmp_path):
-    first = tuned(tmp_path, TOGETHER)[1]
-    engine = CountingEngine(MockEngine(TOGETHER, spread=0.1))
-    again = tuned(tmp_path, TOGETHER, maker=Alone(engine))[1]
+    first = tuned(tmp_path, BEST)[1]
+    engine = CountingEngine(MockEngine(BEST, spread=0.1))
+    again = tuned(tmp_path, BEST, maker=Alone(engine))[1]
     assert engine.count == 0
     assert again.best == first.best
     assert again.confirmation.scores == first.confirmation.scores
@@ -93,9 +78,9 @@ def test_a_study_that_is_done_costs_nothing_again(tmp_path):
 
 def test_too_small_a_budget_says_what_would_do(tmp_path):
     with pytest.raises(UsageError, match="too few") as caught:
-        tuned(tmp_path, TOGETHER, 40)
+        tuned(tmp_path, BEST, 40)
     enough = int("".join(filter(str.isdigit, caught.value.hint)))
-    assert tuned(tmp_path / "more", TOGETHER, enough)[1].confirmation.shots
+    assert tuned(tmp_path / "more", BEST, enough)[1].confirmation.shots
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
@@ -111,7 +96,7 @@ def test_shares_add_up_to_no_more_than_the_budget(count):
 
 def test_arms_given_are_compared_with_the_first(tmp_path):
     arms = [Arm("weak", "given", (0.2, 0.1)), Arm("best", "given", (0.7, 0.6)), Arm("none", "given", (0.0, 0.0))]
-    study, found = tuned(tmp_path, TOGETHER, then=lambda study: compare_arms(study, arms))
+    study, found = tuned(tmp_path, BEST, then=lambda study: compare_arms(study, arms))
     assert found.rival == 0
     assert winner_of(found, study) == 1
     better = found.against_rival(study, 1)
@@ -137,15 +122,15 @@ def test_looks_are_whole_blocks(shots, sizes):
 
 
 def test_the_watch_counts_what_pictures_took(tmp_path):
-    watch = Stopwatch(Alone(MockEngine(TOGETHER)))
-    tuned(tmp_path, TOGETHER, 200, watch)
+    watch = Stopwatch(Alone(MockEngine(BEST)))
+    tuned(tmp_path, BEST, 200, watch)
     assert watch.seconds > 0
 
 
 @pytest.mark.parametrize(("shared", "total"), [(0.2, 2 / 1.2), (0.9, 2 / 1.9), (-0.3, 2.0)])
 def test_models_that_have_more_in_common_are_begun_with_less(tmp_path, shared, total):
     asked = []
-    maker = Alone(MockEngine(TOGETHER))
+    maker = Alone(MockEngine(BEST))
     with open_ledger(tmp_path, plan_with()) as ledger, open_taker(ledger, maker, Brightness()) as taker:
         study = Study(taker, Objective(LINES), Space(("a", "b")), overlap=lambda: asked.append(1) or shared)
         alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 1.1, 0.0)]

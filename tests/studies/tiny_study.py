@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,18 @@ from eleven.engines.mock import MockEngine
 from eleven.mix import Part
 from eleven.scorers.scorer import Score
 from eleven.sheets.recipe import Origin
+from eleven.studies.allotment import split
 from eleven.studies.ledger import Ledger, open_ledger, read_ledger
 from eleven.studies.making import Alone, Maker
 from eleven.studies.measuring import Asked
+from eleven.studies.objective import Objective, Weights
 from eleven.studies.plan import Plan
 from eleven.studies.shots import confirmation_shots, search_shots
+from eleven.studies.space import Space
+from eleven.studies.study import Study
 from eleven.studies.taking import Taking, measure_with, open_taker
+from eleven.studies.thresholds import Lines, Thresholds
+from eleven.studies.tuning import tune
 
 BEST = {"a.safetensors": 0.7, "b.safetensors": 0.6}
 PLAN = Plan(
@@ -94,6 +100,20 @@ def run(folder: Path, *, maker: Maker | None = None, plan: Plan = PLAN, taking: 
         best = walk(measure, plan.search)
         shots = confirmation_shots(plan).take(range(plan.confirmation // 2))
         return best, taker.take(plan.mix(best), shots), taker.take(None, shots)
+
+
+LINES = Thresholds(Lines(0.75, 0.6, 0.1, "given", "given"), None, 0)
+
+
+def tuned(folder, best: Mapping[str, float] = BEST, budget=400, maker=None, then=tune):
+    """The main job from its beginning, or from where it was left."""
+    search, confirmation = split(budget)
+    prompts = tuple(f"a photo of eve, {number}" for number in range(40))
+    plan = plan_with(search=search, confirmation=confirmation, prompts=prompts)
+    maker = maker or Alone(MockEngine(best, spread=0.1))
+    with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, Brightness(), Taking(8)) as taker:
+        study = Study(taker, Objective(LINES, Weights(prompt=0)), Space(("a", "b")))
+        return study, then(study)
 
 
 def content(folder: Path):
