@@ -49,7 +49,7 @@ NAMES = (*KINDS, UNRELATED, RANDOM)
 SWEPT = (0.8, 1.0, 1.2, 1.4)
 SINGLES = 3
 """The first of them may be the rival: they have as many shots as the mixes."""
-SWEEP_SHOTS, SHOTS, FEWER = 48, 300, 100
+SWEEP_SHOTS, SHOTS, FEWER = 24, 300, 100
 PROMPTS = 120
 STEPS, GUIDANCE, BATCH = 12, 3.0, 8
 

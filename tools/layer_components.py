@@ -82,8 +82,8 @@ COMPONENTS: dict[str, tuple[Callable[[Any], dict[str, tuple[int, ...]]], Rules]]
     "krea2": (lambda of: of.diffusers_model("Krea2Transformer2DModel"), Rules(KREA2, DOUBLE_SINGLE)),
     "unet_lab": (lambda of: of.diffusers_model(
         "UNet2DConditionModel", in_channels=8, out_channels=8, block_out_channels=(64, 128, 160), layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"), norm_num_groups=16,
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=96,
+        down_block_types=("CrossAttnDownBlock2D",) * 3, up_block_types=("CrossAttnUpBlock2D",) * 3,
+        norm_num_groups=16, cross_attention_dim=96,
         attention_head_dim=4), Rules((), LAB_BLOCKS)),
     "clip_lab": (lambda of: of.clip(layers=3, width=96, inner=288, words=669, length=40), Rules()),
     "vae_lab": (lambda of: of.diffusers_model("AutoencoderKL", **LAB_VAE), Rules()),

@@ -1,6 +1,6 @@
 """Trains the lab's text encoder and UNet on latents of captioned portraits; run again, it goes on.
 
-python tools/lab/train_unet.py --work DIR --steps 9000 [--seconds N]; the autoencoder has to be there already.
+python tools/lab/train_unet.py --work DIR --steps 8000 [--seconds N]; the autoencoder has to be there already.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def main() -> None:
     """Trains as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="keeps latents, states and logs")
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time; run again to go on")
     options = parser.parse_args()
     learn(options.work, options.steps, options.seconds)
