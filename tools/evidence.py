@@ -43,13 +43,11 @@ from evidence_page import page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DATA, PAGE = DOCS / "evidence.json", DOCS / "evidence.md"
-KINDS = ("lora-a", "lora-b", "loha", "lokr", "dreambooth", "word")
+KINDS = ("lora-a", "lora-b", "loha")
 UNRELATED, RANDOM = "unrelated", "random"
 NAMES = (*KINDS, UNRELATED, RANDOM)
 SWEPT = (0.8, 1.0, 1.2, 1.4)
-SINGLES = 3
-"""The first of them may be the rival: they have as many shots as the mixes."""
-SWEEP_SHOTS, SHOTS, FEWER = 24, 300, 100
+SWEEP_SHOTS, SHOTS, FEWER = 24, 100, 100
 PROMPTS = 120
 STEPS, GUIDANCE, BATCH = 12, 3.0, 8
 
@@ -131,8 +129,6 @@ def row(**strengths: float) -> tuple[float, ...]:
 def own_best(study: Study, kind: str) -> float:
     """The strength at which one model is likest, on the search's shots."""
     shots = search_shots(study.plan).take(range(SWEEP_SHOTS))
-    if kind == "word":
-        return 1.0
     means = {}
     for strength in SWEPT:
         mix = study.plan.mix(row(**{kind.replace("-", "_"): strength}))
@@ -143,18 +139,13 @@ def own_best(study: Study, kind: str) -> float:
 def arms_of(study: Study) -> dict[str, tuple[tuple[float, ...], int]]:
     """Every arm with its strengths and how many shots it gets."""
     best = {kind: own_best(study, kind) for kind in KINDS}
-    arms = {
-        f"{kind} {best[kind]:g}": (row(**{kind.replace("-", "_"): best[kind]}), SHOTS if place < SINGLES else FEWER)
-        for place, kind in enumerate(KINDS)
-    }
+    arms = {f"{kind} {best[kind]:g}": (row(**{kind.replace("-", "_"): best[kind]}), SHOTS) for kind in KINDS}
     arms["lora-a × 1.4"] = row(lora_a=round(1.4 * best["lora-a"], 4)), SHOTS
     arms["lora-a + lora-b, 0.7 each"] = row(lora_a=0.7, lora_b=0.7), SHOTS
     arms["lora-a + loha, 0.7 each"] = row(lora_a=0.7, loha=0.7), SHOTS
     arms["lora-a + lora-b + loha, 0.5 each"] = row(lora_a=0.5, lora_b=0.5, loha=0.5), SHOTS
     arms["lora-a + another person's, 0.7 each"] = row(lora_a=0.7, unrelated=0.7), FEWER
     arms["lora-a + random, 0.7 each"] = row(lora_a=0.7, random=0.7), FEWER
-    arms["lora-a + word, 1 each"] = row(lora_a=best["lora-a"], word=1.0), FEWER
-    arms["dreambooth + lora-a, 0.7 each"] = row(dreambooth=0.7, lora_a=0.7), FEWER
     arms["no model"] = row(), FEWER
     return arms
 

@@ -14,8 +14,8 @@ seeds (12 steps, guidance 3), none of which was used to choose a strength.
   autoencoder returns them), and at least half of what the prompt asks for. *Good* is what nineteen of twenty photos
   have, and more than what 99.9 % of other people's have.
 - Intervals are of 95 %, with prompts as clusters.
-- *Gain* is the perfect share less that of the best single of the first three, on the same shots, with its p-value,
-  which is not corrected for the number of arms.
+- *Gain* is the perfect share less that of the best single, on the same shots, with its p-value, which is
+  not corrected for the number of arms.
 - Single models stand at their own best strength of 0.8, 1, 1.2 and 1.4 by likeness, on 24 other shots.
 
 Made by `python tools/evidence.py --work DIR` (hours, resumable); the numbers are in evidence.json.

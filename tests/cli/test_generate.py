@@ -35,11 +35,12 @@ def engine(tmp_path, monkeypatch):
     fake = FakeEngine()
 
     @contextmanager
-    def opened(setup):
-        fake.setup = setup
-        yield fake, Origin("sd15", "ab" * 32, "float32", "abababab00")
+    def opened(setup, tell):
+        fake.setup, fake.base = setup, None
+        yield fake
 
     monkeypatch.setattr(generating, "open_engine", opened)
+    monkeypatch.setattr(generating, "origin_of", lambda _: Origin("sd15", "ab" * 32, "float32", "abababab00"))
     return fake
 
 

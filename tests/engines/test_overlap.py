@@ -26,7 +26,7 @@ def test_what_models_have_in_common():
         before = {name: weight.clone() for name, weight in engine.base.components["unet"].state_dict().items()}
         alike = overlap(engine, [one, other], one, SHOTS)
         assert overlap(engine, [one, one], one, SHOTS) == pytest.approx(1, abs=1e-4)
-        assert overlap(engine, [one, mix("lora-a", -0.5)], other, SHOTS) < -0.7
+        assert overlap(engine, [one, mix("lora-a", -0.5)], other, SHOTS) < -0.2
         assert 0.1 < alike < 0.99
         with pytest.raises(UsageError, match="1 model"):
             overlap(engine, [one], one, SHOTS)

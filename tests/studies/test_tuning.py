@@ -32,6 +32,9 @@ def test_the_hidden_best_is_found_and_confirmed(tmp_path):
     confirmation = found.confirmation
     assert confirmation.verdict is Verdict.CONFIRMED
     assert winner_of(confirmation, study) == 0
+    claim = confirmation.claim(study)
+    assert claim is not None
+    assert 0 < claim[1].low < claim[0].interval.low < claim[0].mean.estimate
     rival = confirmation.arms[confirmation.rival or 0]
     assert rival.role == "single"
     shares = [study.perfect(scores).mean() for scores in confirmation.scores]

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/lab_mix.png: photos of ada, the base alone, each of two LoRA alone, and both together.
+"""Draws docs/pictures/lab_mix.png: photos of otto, the base alone, each of two LoRA alone, and both together.
 
 python tools/lab/draw_mix.py; every column is one prompt and one seed.
 """
@@ -32,22 +32,22 @@ ROWS = (
 
 
 def mix_of(parts: tuple[tuple[str, float], ...]) -> Mix | None:
-    """The mix of these models of ada; None for none."""
-    folder = concept_folder("ada")
-    files = [Part(file=str(folder / f"ada-{name}.safetensors"), strength=strength) for name, strength in parts]
+    """The mix of these models of otto; None for none."""
+    folder = concept_folder("otto")
+    files = [Part(file=str(folder / f"otto-{name}.safetensors"), strength=strength) for name, strength in parts]
     return Mix(parts=tuple(files)) if files else None
 
 
 def main() -> None:
     """Draws and writes the picture."""
-    ada, scenes = concept("ada"), [draw_scene(FIRST + number) for number in range(COUNT)]
-    shots = [Shot(caption_of(ada.trigger, scene), seed, guidance=2.0) for seed, scene in enumerate(scenes)]
+    otto, scenes = concept("otto"), [draw_scene(FIRST + number) for number in range(COUNT)]
+    shots = [Shot(caption_of(otto.trigger, scene), seed, guidance=3.0) for seed, scene in enumerate(scenes)]
     page = Image.new("RGB", (MARGIN + COUNT * SIDE, len(ROWS) * SIDE), "white")
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(15)
     with DiffusersEngine(open_base("lab", device="cpu"), Settings(batch=COUNT)) as engine:
         for row, (label, parts) in enumerate(ROWS):
             if parts is None:
-                pictures = [draw_portrait(ada.person, scene) for scene in scenes]
+                pictures = [draw_portrait(otto.person, scene) for scene in scenes]
             else:
                 pictures = [picture.pixels for picture in engine.take(mix_of(parts), shots)]
             page.paste(Image.fromarray(np.concatenate(pictures, 1)), (MARGIN, row * SIDE))

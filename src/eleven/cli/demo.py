@@ -17,7 +17,7 @@ STEPS, GUIDANCE, BATCH = 12, 3.0, 8
 MODELS = ("lora-a", "lora-b", "loha")
 
 
-def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 640, as_json: Json = False) -> None:
+def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 480, as_json: Json = False) -> None:
     """Find the best mix of somebody's fine-tunes in the concept lab, and prove it; minutes on two cores, offline.
 
     The lab's people are drawn by code, and its base and fine-tunes are real, trained models of Stable Diffusion's kind.
@@ -25,7 +25,7 @@ def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 640, as_json
 
     Example: eleven demo otto --to demo
     """
-    from eleven.cli.studying import bench, command, report, tell_cost
+    from eleven.cli.studying import bench, finish
     from eleven.engines.engine import Shot
     from eleven.engines.opening import Setup
     from eleven.lab.shipped import NAME, concept_folder
@@ -36,5 +36,4 @@ def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 640, as_json
     wish = Wish(shot=Shot("", 0, steps=STEPS, guidance=GUIDANCE), budget=budget)
     with bench(Setup(NAME, "cpu", batch=BATCH), models, Photos(folder / "references"), wish) as opened:
         note(f"{name}, whom the lab's base does not know: {', '.join(path.stem for path in models)}.")
-        tell_cost(opened, to)
-        report(opened.tune(to, command()), as_json=as_json)
+        finish(opened, to, as_json=as_json)

@@ -42,9 +42,8 @@ def generate(
 
     Example: eleven generate --base sd15 eve.safetensors:0.7 --prompt "a photo of eve" --seeds 1-8 --to pictures
     """
-    from eleven.cli.generating import Target, make, mix_of
+    from eleven.cli.generating import Setup, Target, make, mix_of
     from eleven.engines.engine import Shot
-    from eleven.engines.opening import Setup
     from eleven.engines.shot_text import all_prompts, parse_seeds, parse_size, sampled_by, shots_of
 
     width, height = parse_size(size) if size else (0, 0)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from eleven.cli.console import WORDS, meter, note, note_resumption, show, show_json
 from eleven.engines.engine import Shot
-from eleven.engines.opening import Setup
 from eleven.errors import UsageError
 
 if TYPE_CHECKING:
+    from eleven.engines.opening import Setup
     from eleven.main_job import Bench, Photos, Wish
     from eleven.reports.study_folder import Left
     from eleven.studies.arms import Arm
@@ -46,6 +46,13 @@ def tell_cost(opened: Bench, to: Path) -> None:
     note(f"{told} {plan.search} pictures to search, up to {plan.confirmation} to confirm.")
 
 
+def finish(opened: Bench, to: Path, *, bake: bool = True, dry: bool = False, as_json: bool = False) -> None:
+    """Tells the cost, does the main job unless the run is dry, and shows what was left."""
+    tell_cost(opened, to)
+    if not dry:
+        report(opened.tune(to, command(), bake=bake), as_json=as_json)
+
+
 def command() -> str:
     """The command line that is running."""
     return shlex.join(["eleven", *WORDS.get()])
@@ -74,13 +81,37 @@ def report(left: Left, *, as_json: bool) -> None:
             show(f"  {what}: {path}")
 
 
-def template(words: tuple[str, str, str, str | None], steps: int, guidance: float) -> Shot:
-    """How every picture is taken: negative prompt, sampler, schedule and size as they are typed."""
-    from eleven.engines.shot_text import parse_size, sampled_by
+Taken = tuple[str, str, str | None, int, float]
+"""Negative prompt, sampler, size, steps and guidance, as they are typed."""
+Asked = tuple[list[str] | None, str, int, list[str] | None]
+"""Weights, budget, seed and ranges, as they are typed."""
 
-    negative, sampler, schedule, size = words
+
+def setup_of(base: str, kind: tuple[str, str], batch: int, *, low_memory: bool, download: bool) -> Setup:
+    """How the base is opened: by name, on which device and in which number type."""
+    from eleven.engines.opening import Setup
+
+    return Setup(base, *kind, batch, low_memory, download)
+
+
+def photos_of(folder: Path, impostors: Path | None, scorer: str, trigger: str) -> Photos:
+    """The references, and what is known of them."""
+    from eleven.main_job import Photos
+
+    return Photos(folder, impostors, scorer, trigger)
+
+
+def wish_of(prompts: Path | None, taken: Taken, asked: Asked) -> Wish:
+    """What is asked of a study. UsageError for what makes no sense, FileError for a file of prompts without any."""
+    from eleven.engines.shot_text import all_prompts, parse_size, sampled_by
+    from eleven.main_job import Wish
+
+    negative, sampler, size, steps, guidance = taken
     width, height = parse_size(size) if size else (0, 0)
-    return Shot("", 0, negative, *sampled_by(sampler, schedule), steps, guidance, width, height)
+    shot = Shot("", 0, negative, *sampled_by(sampler, ""), steps, guidance, width, height)
+    given = tuple(all_prompts([], prompts)) if prompts else ()
+    weight, budget, seed, span = asked
+    return Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []))
 
 
 def budget_of(text: str) -> tuple[int, float]:

@@ -28,8 +28,7 @@ def tune(
     negative: Annotated[str, Option(help="What not to draw.")] = "",
     steps: Annotated[int, Option(min=1, max=1000, help="Steps of the sampler.")] = 20,
     guidance: Annotated[float, Option(min=0, max=100, help="How closely to follow the prompt.")] = 7.0,
-    sampler: Annotated[str, Option(help="A1111's name, such as \"DPM++ 2M\" (default: the base's own).")] = "",
-    schedule: Annotated[str, Option(help="Noise schedule, such as Karras (default: the base's own).")] = "",
+    sampler: Annotated[str, Option(help="A1111's name, such as \"DPM++ 2M Karras\" (default: the base's own).")] = "",
     size: Annotated[str | None, Option(help="WIDTHxHEIGHT in pixels (default: the base's own).")] = None,
     batch: Annotated[int, Option(min=1, help="Pictures made at once.")] = 8,
     device: Annotated[str, Option(help="auto, cuda, mps or cpu.")] = "auto",
@@ -46,16 +45,9 @@ def tune(
 
     Example: eleven tune eve-lora.safetensors eve-loha.safetensors --base sd15 --photos eve --to study
     """
-    from eleven.cli.studying import bench, budget_of, command, ranges_of, report, tell_cost, template, weights_of
-    from eleven.engines.opening import Setup
-    from eleven.engines.shot_text import all_prompts
-    from eleven.main_job import Photos, Wish
+    from eleven.cli.studying import bench, finish, photos_of, setup_of, wish_of
 
-    shot = template((negative, sampler, schedule, size), steps, guidance)
-    given = tuple(all_prompts([], prompts)) if prompts else ()
-    wish = Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []))
-    setup = Setup(base, device, dtype, batch, low_memory, download)
-    with bench(setup, models, Photos(photos, impostors, scorer, trigger), wish, (workers, ray)) as opened:
-        tell_cost(opened, to)
-        if not dry_run:
-            report(opened.tune(to, command(), bake=not no_bake), as_json=as_json)
+    wish = wish_of(prompts, (negative, sampler, size, steps, guidance), (weight, budget, seed, span))
+    setup = setup_of(base, (device, dtype), batch, low_memory=low_memory, download=download)
+    with bench(setup, models, photos_of(photos, impostors, scorer, trigger), wish, (workers, ray)) as opened:
+        finish(opened, to, bake=not no_bake, dry=dry_run, as_json=as_json)

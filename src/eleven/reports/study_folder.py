@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
-from eleven.exports.baking import Request, bake
-from eleven.exports.forms import Form
 from eleven.exports.proof import Progress, ignore
 from eleven.files.hashes import identity
 from eleven.mix import Mix
@@ -68,6 +66,9 @@ def write_results(
 
 def baked(mix: Mix, to: Path, baking: Baking) -> Baked:
     """The mix as one exact adapter, with its proof."""
+    from eleven.exports.baking import Request, bake
+    from eleven.exports.forms import Form
+
     proof = bake(mix, Request(to, Form(), base=baking.base, force=True), progress=baking.progress)
     return Baked(to.name, "an adapter, exact", to.stat().st_size, identity(to), proof.error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import final
 
@@ -101,10 +101,16 @@ def _models(study: Study, case: Case) -> Iterator[Model]:
 
 
 def _arms(study: Study, confirmation: Confirmation) -> Iterator[Arm]:
+    """The claim comes first and alone, at its look's boundary; the other differences are corrected for their number."""
     found = [confirmation.against_rival(study, number) for number in range(len(confirmation.arms))]
-    adjusted = iter(holm([one.p_value for one in found if one is not None]))
-    for arm, scores, difference in zip(confirmation.arms, confirmation.scores, found, strict=True):
-        told = None if difference is None else told_of(difference, next(adjusted))
+    claim = confirmation.claim(study)
+    adjusted = iter(holm([one.p_value for one in found[1:] if one is not None]))
+    for number, (arm, scores) in enumerate(zip(confirmation.arms, confirmation.scores, strict=True)):
+        difference = found[number]
+        if number == 0 and claim is not None:
+            told = replace(told_of(claim[0], claim[0].p_value), interval=Interval(claim[1].low, claim[1].high))
+        else:
+            told = None if difference is None else told_of(difference, next(adjusted))
         yield _arm(study, arm, scores, (confirmation.shots, told))
 
 

@@ -14,7 +14,8 @@ from eleven.scorers.scorer import Score
 from eleven.studies.allotment import ASIDE
 from eleven.studies.arms import Arm
 from eleven.studies.differences import Difference, compare
-from eleven.studies.sequential import LOOKS, Verdict, judge
+from eleven.studies.intervals import Interval
+from eleven.studies.sequential import LOOKS, Verdict, at_boundary, boundaries, judge
 from eleven.studies.shots import BLOCK, confirmation_shots
 from eleven.studies.study import Study
 
@@ -22,13 +23,25 @@ from eleven.studies.study import Study
 @final
 @dataclass(frozen=True, eq=False)
 class Confirmation:
-    """Arms with their scores on the first of the fresh shots; the rival is the best single, or the first arm given."""
+    """Arms with their scores on the first of the fresh shots; the rival is the best single, or the first arm given.
+
+    `look` is the one that ended it, from 1, and how many were planned.
+    """
 
     arms: tuple[Arm, ...]
     shots: tuple[Shot, ...]
     scores: tuple[tuple[Score, ...], ...]
     rival: int | None
     verdict: Verdict
+    look: tuple[int, int]
+
+    def claim(self, study: Study) -> tuple[Difference, Interval] | None:
+        """The first arm against its rival, with the interval that holds at every look at once; None without a rival.
+
+        The verdict is "confirmed" where all of that interval is above 0.
+        """
+        found = self.against_rival(study, 0)
+        return found and (found, at_boundary(found.mean, boundaries(self.look[1])[self.look[0] - 1]))
 
     def against_rival(self, study: Study, arm: int) -> Difference | None:
         """Perfect shares of an arm less those of the rival, on the shots that both have; None for the rival itself."""
@@ -53,7 +66,7 @@ def confirm(study: Study, arms: Sequence[Arm], shots: int) -> Confirmation:
         rival = rival_of(study, arms, scores)
         verdict = _verdict(study, scores, rival, taken, (look, len(sizes)))
         if verdict is not None:
-            return Confirmation(tuple(arms), taken, scores, rival, verdict)
+            return Confirmation(tuple(arms), taken, scores, rival, verdict, (look, len(sizes)))
     raise AssertionError("the last look always decides")
 
 
