@@ -17,7 +17,7 @@ STEPS, GUIDANCE, BATCH = 12, 3.0, 8
 MODELS = ("lora-a", "lora-b", "loha")
 
 
-def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 480, as_json: Json = False) -> None:
+def demo(name: Name = "otto", to: Target = Path(), budget: Budget = 580, as_json: Json = False) -> None:
     """Find the best mix of somebody's fine-tunes in the concept lab, and prove it; minutes on two cores, offline.
 
     The lab's people are drawn by code, and its base and fine-tunes are real, trained models of Stable Diffusion's kind.
