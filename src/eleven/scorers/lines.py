@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import IO, Any, final
@@ -33,7 +34,7 @@ class Lines:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
             )
         except OSError as error:
-            told = f"{shorten(' '.join(command))}: cannot be started: {error.strerror}."
+            told = f"{called(command)}: cannot be started: {error.strerror}."
             raise UsageError(told, hint="Give the command as you would in a terminal, with whole paths.") from error
         self.answers, self.said = Queue[bytes](), list[str]()
         process = self.process
@@ -85,7 +86,7 @@ class Lines:
         """The error of this process, which is ended: an answer that comes late would be taken for the next."""
         self.close()
         said = "".join(f"\n  {line}" for line in self.said[-KEPT:])
-        told = f"the scorer {shorten(' '.join(self.command))} {what}."
+        told = f"the scorer {called(self.command)} {what}."
         return ElevenError(f"{told} It said:{said}" if said else told, hint=hint or "Try it in a terminal.")
 
 
@@ -123,3 +124,8 @@ def end(process: subprocess.Popen[bytes], threads: Sequence[Thread]) -> None:
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def called(command: Sequence[str]) -> str:
+    """A command without the folders of its files, which would hide their names."""
+    return shorten(" ".join(Path(word).name or word for word in command))
