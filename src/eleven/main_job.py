@@ -173,7 +173,8 @@ def open_bench(
 ) -> Generator[Bench]:
     """Everything opened that the main job needs. Every ElevenError of bases, photos, scorers and files.
 
-    Lines between hit and miss are drawn by the photos as the base's autoencoder returns them.
+    Lines between hit and miss are drawn by the photos as the base's autoencoder returns them. Every model is opened, so
+    that one that does not fit is named before a picture is made.
     """
     company = company or Company(batch=setup.batch)
     space_of([path.stem for path in models], wish.ranges)
@@ -182,6 +183,8 @@ def open_bench(
     trigger = photos.trigger or trigger_of(models)
     references = read_references(photos.folder, photos.impostors)
     with open_engine(setup, company.tell) as engine:
+        for path in models:
+            engine.combination(Mix(parts=(Part(file=str(path)),)))
         shown = redraw(engine.base, list(references.photos.values()))
         calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown)
         for one in calibration.advice:
@@ -196,7 +199,8 @@ def open_maker(setup: Setup, workers: Workers, engine: DiffusersEngine) -> Gener
     if workers.address:
         from eleven.studies.ray_workers import open_ray_crew
 
-        with open_ray_crew(openers(setup, 1)[0], workers.count, address=workers.address) as crew:
+        gpus = 1 if engine.base.device.type == "cuda" else 0
+        with open_ray_crew(openers(setup, 1)[0], workers.count, address=workers.address, gpus=gpus) as crew:
             yield crew
     elif workers.count > 1:
         with open_crew(openers(setup, workers.count)) as crew:

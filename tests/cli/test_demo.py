@@ -101,6 +101,27 @@ def test_what_makes_no_sense_is_refused_before_a_picture(words, tmp_path, capsys
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("kind", ["another family", "cut short", "empty"])
+def test_a_model_that_does_not_fit_is_named_before_a_picture(words, tmp_path, capsys, kind):
+    bad = tmp_path / "bad.safetensors"
+    whole = concept_folder("ada") / "ada-lora-a.safetensors"
+    if kind == "another family":
+        import torch
+        from safetensors.torch import save_file
+
+        name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+        save_file(
+            {f"{name}.lora_down.weight": torch.ones(4, 768), f"{name}.lora_up.weight": torch.ones(320, 4)}, str(bad)
+        )
+    else:
+        bad.write_bytes(whole.read_bytes()[: 5000 if kind == "cut short" else 0])
+    asked = [*words[:2], str(bad), *words[3:]]
+    asked[asked.index("--to") + 1] = str(tmp_path / "other")
+    assert run(asked) == 2
+    assert "bad.safetensors" in json.loads(capsys.readouterr().out)["error"]["cause"]
+    assert not (tmp_path / "other").exists()
+
+
 def test_nobody_of_that_name(capsys):
     assert run(["demo", "eve"]) == 2
     assert "nobody called 'eve'" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from eleven.studies.allotment import allot, least, split
 from eleven.studies.arms import Alone as AloneModel
 from eleven.studies.arms import Arm, arms_of
 from eleven.studies.comparing import compare_arms
-from eleven.studies.confirming import look_sizes, winner_of
+from eleven.studies.confirming import whole_blocks, winner_of
 from eleven.studies.landscape import landscape
 from eleven.studies.ledger import open_ledger
 from eleven.studies.making import Alone, Stopwatch
@@ -53,10 +53,11 @@ def test_the_landscape_is_highest_near_the_hidden_best(tmp_path):
     assert abs(shares[row] - 0.7 / 1.3) < 0.2
 
 
-def test_a_budget_is_never_exceeded_and_confirmation_is_on_fresh_shots(tmp_path):
+@pytest.mark.parametrize("budget", [least(2), 150, 300])
+def test_a_budget_is_never_exceeded_and_confirmation_is_on_fresh_shots(tmp_path, budget):
     engine = CountingEngine(MockEngine(BEST, spread=0.1))
-    _, found = tuned(tmp_path, BEST, 300, Alone(engine))
-    assert engine.count <= 300
+    _, found = tuned(tmp_path, BEST, budget, Alone(engine))
+    assert engine.count <= budget
     asked = {shot.seed for shot in found.confirmation.shots}
     searched = {one.shot for one in content(tmp_path) if one.shot.seed not in asked}
     assert searched
@@ -121,7 +122,7 @@ def test_the_best_single_is_turned_up_and_equal_arms_are_measured_once():
 
 @pytest.mark.parametrize(("shots", "sizes"), [(8, [8]), (24, [8, 16, 24]), (80, [16, 32, 48, 64, 80]), (3, [3])])
 def test_looks_are_whole_blocks(shots, sizes):
-    assert look_sizes(shots) == sizes
+    assert whole_blocks(shots) == sizes
 
 
 def test_the_watch_counts_what_pictures_took(tmp_path):

@@ -39,15 +39,25 @@ def split(budget: int) -> tuple[int, int]:
 
 def allot(search: int, confirmation: int, count: int) -> Allotment:
     """The shares of a study of `count` models. UsageError where the pictures are too few, with what would be enough."""
+    shares = shared(search, confirmation, count)
+    if not suffices(shares):
+        told = f"{search + confirmation} pictures are too few to search {count} models and to measure the result."
+        raise UsageError(told, hint=f"Give a budget of at least {least(count)}.")
+    return shares
+
+
+def shared(search: int, confirmation: int, count: int) -> Allotment:
+    """The shares, whether or not they suffice."""
     checks = (count if count > 1 else 0) + TOTALS
     alone = max(LEAST_ALONE, int(ALONE * search / count)) if count > 1 else 0
     check = max(2, int(CHECKS * search / checks))
-    left = search - count * alone - checks * check
     shots = int(confirmation / arms_measured(count))
-    if left < LEAST_SEARCH or shots < LEAST_CONFIRMATION:
-        told = f"{search + confirmation} pictures are too few to search {count} models and to measure the result."
-        raise UsageError(told, hint=f"Give a budget of at least {least(count)}.")
-    return Allotment(alone, left, check, shots - shots % BLOCK)
+    return Allotment(alone, search - count * alone - checks * check, check, shots - shots % BLOCK)
+
+
+def suffices(shares: Allotment) -> bool:
+    """Whether there is enough to search with, and to measure by."""
+    return shares.search >= LEAST_SEARCH and shares.confirmation >= LEAST_CONFIRMATION
 
 
 def arms_measured(count: int) -> float:
@@ -58,14 +68,6 @@ def arms_measured(count: int) -> float:
 def least(count: int) -> int:
     """The smallest budget, in tens, of a study of so many models."""
     budget = 10
-    while not _suffices(budget, count):
+    while not suffices(shared(*split(budget), count)):
         budget += 10
     return budget
-
-
-def _suffices(budget: int, count: int) -> bool:
-    search, confirmation = split(budget)
-    checks = (count if count > 1 else 0) + TOTALS
-    alone = max(LEAST_ALONE, int(ALONE * search / count)) if count > 1 else 0
-    left = search - count * alone - checks * max(2, int(CHECKS * search / checks))
-    return left >= LEAST_SEARCH and int(confirmation / arms_measured(count)) >= LEAST_CONFIRMATION

@@ -56,9 +56,9 @@ def confirm(study: Study, arms: Sequence[Arm], shots: int) -> Confirmation:
     The rival is the single model that is perfect most often on these very shots: chosen by luck too, so that the mix
     has the harder case. Arms that are only shown beside the others get fewer shots.
     """
-    sizes = look_sizes(shots)
+    sizes = whole_blocks(shots)
     fresh = confirmation_shots(study.plan)
-    aside = max(BLOCK, int(ASIDE * shots))
+    aside = max(2, int(ASIDE * shots))
     for look, size in enumerate(sizes, 1):
         study.tell(f"fresh shots, look {look} of {len(sizes)}")
         taken = tuple(fresh.take(range(size)))
@@ -70,7 +70,7 @@ def confirm(study: Study, arms: Sequence[Arm], shots: int) -> Confirmation:
     raise AssertionError("the last look always decides")
 
 
-def look_sizes(shots: int) -> list[int]:
+def whole_blocks(shots: int) -> list[int]:
     """How many shots there are at each look: whole blocks, in at most five looks."""
     blocks = max(1, shots // BLOCK)
     looks = min(LOOKS, blocks)
