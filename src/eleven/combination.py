@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import final
@@ -37,6 +37,14 @@ class Combination:
     def __iter__(self) -> Iterator[tuple[Layer, Delta]]:
         for module in self.modules:
             yield from self.change(module)
+
+    def at_share(self, share: float) -> Combination:
+        """The same as it is at a share of the steps, from 0 to 1: itself where no strength rises."""
+        if not self.mix.rises:
+            return self
+        parts = tuple((part.at_share(share), finetune) for part, finetune in self.parts)
+        whole = tuple(part.at_share(share) for part in self.mix.parts)
+        return replace(self, mix=self.mix.model_copy(update={"parts": whole}), parts=parts)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -94,9 +102,9 @@ def combine(mix: Mix, finetunes: Sequence[FineTune], *, ignore_unknown: bool = F
     return Combination(ordered, active, family, _touched(active, family))
 
 
-def _rank(part: Part) -> tuple[str, float, list[tuple[str, float]], str]:
+def _rank(part: Part) -> tuple[str, float, list[tuple[str, float]], float, str]:
     """What decides the order of the parts, whatever order they were given in."""
-    return part.sha256, part.strength, list(part.at.items()), part.file
+    return part.sha256, part.strength, list(part.at.items()), part.rise, part.file
 
 
 def _touched(parts: Sequence[tuple[Part, FineTune]], family: Family | None) -> tuple[str, ...]:

@@ -8,7 +8,16 @@ from hashlib import sha256
 from statistics import median
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from eleven.errors import UsageError
 from eleven.recipe_faults import Fault, phrases
@@ -17,7 +26,11 @@ SCHEMA = 1
 TEXT_ENCODERS = {"text_encoder": "te1", "text_encoder_2": "te2", "text_encoder_3": "te3"}
 PRESETS = {1: 1.0, 2: 0.7}
 
+OUTSIDE_STEPS = {"te", "TE", "TE2", "TE3", "vae", "VAE", *TEXT_ENCODERS, *TEXT_ENCODERS.values()}
+"""Addresses that take no part in the steps of the denoiser."""
+
 Strength = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
+Rise = Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1)]
 Value = TypeVar("Value")
 
 
@@ -50,6 +63,8 @@ class Part(BaseModel):
 
     `strength` holds everywhere except at the addresses in `at`: a block (IN04, MID, D07 …), `te1` … `te3` for one text
     encoder, `te` for all of them, `unet` for the denoiser of any family; the narrowest wins.
+    With a `rise`, from -1 to 1, the denoiser's strengths grow over the steps and keep their mean: at a share t of the
+    steps they are multiplied with 1 + rise·(2t - 1).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +73,13 @@ class Part(BaseModel):
     sha256: str = ""
     strength: Strength = 1.0
     at: Strengths = Field(default_factory=Table[float])
+    rise: Rise = 0.0
+
+    @model_serializer(mode="wrap")
+    def _plain(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A rise of 0 is not written: recipes and digests are those of parts that know of none."""
+        content: dict[str, Any] = whole(self)
+        return content if content.get("rise") else {key: content[key] for key in content if key != "rise"}
 
     @property
     def is_active(self) -> bool:
@@ -70,6 +92,14 @@ class Part(BaseModel):
         addresses = (block, encoder, "te") if encoder else (block, component, "unet")
         return next((self.at[name] for name in addresses if name in self.at), self.strength)
 
+    def at_share(self, share: float) -> Part:
+        """The part as it is at a share of the steps, from 0 to 1: without a rise, its text encoders as they were."""
+        factor = 1 + self.rise * (2 * share - 1)
+        plain = {"te": self.strength, "vae": self.at.get("unet", self.strength)}
+        at = {name: value if name in OUTSIDE_STEPS else value * factor for name, value in self.at.items()}
+        changed = {"strength": self.strength * factor, "at": Table(plain | at), "rise": 0.0}
+        return self.model_copy(update=changed) if self.rise else self
+
 
 class Mix(BaseModel):
     """Parts, the method that combines them, and the seed of methods that draw; equal digests mean equal results."""
@@ -81,6 +111,11 @@ class Mix(BaseModel):
     options: Options = Field(default_factory=Table[Option])
     seed: int = 0
     schema_version: Literal[1] = SCHEMA
+
+    @property
+    def rises(self) -> bool:
+        """Whether any strength depends on the step."""
+        return any(part.rise for part in self.parts)
 
     @property
     def digest(self) -> str:

@@ -11,6 +11,7 @@ from eleven.engines.encoding import Conditions, Tell, encoder_of
 from eleven.engines.engine import Picture, Shot
 from eleven.engines.originals import original_checkpoint
 from eleven.engines.parts import Library
+from eleven.engines.phases import phases_of
 from eleven.engines.sampling import batches, framing_of, in_order, sample, shapes_of
 from eleven.engines.weights import Weights
 from eleven.engines.words import Vocabulary, words_of
@@ -89,16 +90,19 @@ class DiffusersEngine:
         """
         combination = self.combination(mix)
         framings = [framing_of(self.base, shot) for shot in shots]
-        self.switch(combination)
+        self.switch(phases_of(combination, next((framing.steps for framing in framings), 1))[0])
         for word in self.vocabulary.unsaid(text for shot in shots for text in (shot.prompt, shot.negative)):
             self.tell(f"the word {word!r} is taught, and no prompt says it: it changes nothing")
         known = [self.conditions(shot) for shot in shots]
         keys = [(framing, shapes_of(each)) for framing, each in zip(framings, known, strict=True)]
 
         def make(indices: list[int]) -> list[Picture]:
-            self.switch(combination)
+            framing = framings[indices[0]]
+            phases = phases_of(combination, framing.steps)
+            self.switch(phases[0])
+            turn = (lambda phase: self.switch(phases[phase])) if len(phases) > 1 else None
             seeds = [shots[index].seed for index in indices]
-            made = sample(self.base, framings[indices[0]], seeds, [known[index] for index in indices])
+            made = sample(self.base, framing, seeds, [known[index] for index in indices], turn)
             return [Picture(mix, shots[index], pixels) for index, pixels in zip(indices, made, strict=True)]
 
         grouped = batches(keys, lambda key: key, self.settings.batch)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, final
 from eleven.combination import Combination
 from eleven.engines.engine import Picture, Shot
 from eleven.engines.mixed import for_text
+from eleven.engines.phases import phases_of
 from eleven.engines.sampling import batches, framing_of, in_order, sample, shapes_of
 from eleven.engines.unfused import in_denoiser
 from eleven.errors import UsageError
-from eleven.mix import Mix, Part
+from eleven.mix import OUTSIDE_STEPS, Mix, Part
 
 if TYPE_CHECKING:
     from eleven.engines.diffusers import DiffusersEngine
@@ -42,15 +43,23 @@ class EnsemblingEngine:
             yield from self.engine.take(None, shots)
             return
         combination = self.engine.library.combination(mix)
-        members = members_of(combination)
+        # what cannot be mixed so is refused before any prompt is encoded
+        members_of(combination)
         self.engine.switch(for_text(combination))
         known = [self.engine.conditions(shot) for shot in shots]
         keys = [(framing_of(self.engine.base, shot), shapes_of(each)) for shot, each in zip(shots, known, strict=True)]
 
         def make(indices: list[int]) -> list[Picture]:
-            seeds = [shots[index].seed for index in indices]
+            framing, seeds = keys[indices[0]][0], [shots[index].seed for index in indices]
+            phases = [members_of(each) for each in phases_of(combination, framing.steps) if each]
+            members = list(phases[0])
+
+            def turn(phase: int) -> None:
+                members[:] = phases[phase]
+
             with ensembled(self.engine, members):
-                made = sample(self.engine.base, keys[indices[0]][0], seeds, [known[index] for index in indices])
+                turns = turn if len(phases) > 1 else None
+                made = sample(self.engine.base, framing, seeds, [known[index] for index in indices], turns)
             return [Picture(mix, shots[index], pixels) for index, pixels in zip(indices, made, strict=True)]
 
         grouped = batches(keys, lambda key: key, self.engine.settings.batch)
@@ -64,7 +73,7 @@ def members_of(combination: Combination) -> list[Member]:
         raise UsageError(told, hint="Leave the method out.")
     found: list[Member] = []
     for part, finetune in combination.parts:
-        if set(part.at) - {"te", "te1", "te2", "te3", "unet"}:
+        if set(part.at) - {"unet", *OUTSIDE_STEPS}:
             told = f"{part.file}: a prediction has no strength by block."
             raise UsageError(told, hint="Use unet= and te= only.")
         whole = Part(file=part.file, sha256=part.sha256)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 from eleven.combination import Combination
 from eleven.engines.encoding import Conditions
 from eleven.engines.engine import Picture, Shot
+from eleven.engines.phases import phases_of
 from eleven.engines.sampling import Framing, batches, framing_of, in_order, sample, shapes_of
 from eleven.engines.unfused import Beside, beside, can_stand_beside, gather, in_denoiser
 from eleven.mix import Mix
@@ -90,12 +91,19 @@ def for_text(combination: Combination | None) -> Combination | None:
 def together(engine: DiffusersEngine, found: dict[nn.Module, Beside], samples: Sequence[Sample]) -> list[Picture]:
     """One batch of several mixes, with their changes beside the base's own weights."""
     engine.switch(None)
-    for one in found.values():
-        one.take([each.combination for each in samples])
+    steps = samples[0].framing.steps
+    phases = [phases_of(each.combination, steps) for each in samples]
+
+    def turn(phase: int) -> None:
+        for one in found.values():
+            one.take([each[phase % len(each)] for each in phases])
+
+    turn(0)
     seeds = [each.shot.seed for each in samples]
     conditions = [each.conditions or {} for each in samples]
     with beside(found):
-        made = sample(engine.base, samples[0].framing, seeds, conditions)
+        rises = max(map(len, phases)) > 1
+        made = sample(engine.base, samples[0].framing, seeds, conditions, turn if rises else None)
     return [Picture(each.mix, each.shot, pixels) for each, pixels in zip(samples, made, strict=True)]
 
 

@@ -14,6 +14,7 @@ from eleven.bases.quiet import quiet
 from eleven.engines.encoding import Conditions
 from eleven.engines.engine import Shot
 from eleven.engines.noise import checked_size, draw, generators
+from eleven.engines.phases import Turn, turning
 from eleven.engines.samplers import make_scheduler
 
 if TYPE_CHECKING:
@@ -72,14 +73,15 @@ def in_order(made: Iterable[tuple[list[int], list[Item]]]) -> Iterator[Item]:
 
 @torch.no_grad()
 def sample(
-    base: Base, framing: Framing, seeds: Sequence[int], conditions: Sequence[Conditions]
+    base: Base, framing: Framing, seeds: Sequence[int], conditions: Sequence[Conditions], turn: Turn | None = None
 ) -> list[NDArray[np.uint8]]:
-    """A picture of each seed with its conditions. OutOfMemory with what to do about it."""
+    """A picture of each seed with its conditions, `turn` called between phases. OutOfMemory with what to do about it."""
     sources = generators(seeds)
     pipeline: Any = base.pipeline
     latents = draw(pipeline, framing.size, sources)
     joined = {name: torch.cat([each[name] for each in conditions]) for name in conditions[0]}
     dtype = joined["prompt_embeds"].dtype
+    after = {} if turn is None else {"callback_on_step_end": turning(turn, framing.steps)}
     told = f"memory is too small for {len(seeds)} pictures at once."
     with quiet(), scheduler(pipeline, framing), memory_told(told, SMALLER):
         images: NDArray[np.float32] = pipeline(
@@ -91,6 +93,7 @@ def sample(
             num_inference_steps=framing.steps,
             guidance_scale=framing.guidance,
             output_type="np",
+            **after,
         ).images
     return list((images * 255).round().astype("uint8"))
 

@@ -9,7 +9,7 @@ from os.path import exists
 from pathlib import Path
 
 from eleven.combination import Combination, combine
-from eleven.errors import FileError, OutputError
+from eleven.errors import FileError, OutputError, UsageError
 from eleven.exports.adapter import bake_adapter
 from eleven.exports.checkpoint import bake_into
 from eleven.exports.folder import bake_into_folder
@@ -38,6 +38,7 @@ class Request:
 
 def bake(mix: Mix, request: Request, *, progress: Progress = ignore) -> Proof:
     """Writes the mix and gives the proof. Every ElevenError that opening, combining and writing can raise."""
+    refuse_rise(mix)
     inputs = [Path(part.file) for part in mix.parts]
     refuse_alias(request.to, [*inputs, *(place for place in (request.into, request.base) if place)])
     with opened(mix, request) as (combination, into):
@@ -69,6 +70,14 @@ def identified(part: Part, path: Path) -> Part:
         told = f"{path}: is not the file that the recipe was made with (SHA-256 {found[:10]}, not {part.sha256[:10]})."
         raise FileError(told, hint="Find that file, or leave its sha256 out of the recipe.")
     return part.model_copy(update={"file": path.name, "sha256": found})
+
+
+def refuse_rise(mix: Mix) -> None:
+    """UsageError for a strength that depends on the step: a file has one weight for all steps."""
+    part = next((part for part in mix.parts if part.rise), None)
+    if part is not None:
+        told = f"{part.file}: a rise of {part.rise:g} over the steps cannot be written into a file, which has no steps."
+        raise UsageError(told, hint="Leave --detail-steps out, set the rise to 0, or make pictures with generate.")
 
 
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
