@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from trained import photos_of, prediction, short_plan, write_photos
 
-from eleven.errors import UsageError
+from eleven.errors import OutputError, UsageError
 from eleven.training.curve import curve, smoothed
 from eleven.training.examples import drawn, read_examples
 from eleven.training.loop import judge
 from eleven.training.plan import plan_for
 from eleven.training.priors import draw_priors
 from eleven.training.resume import State
-from eleven.training.runs import Job, train
+from eleven.training.runs import Job, kept_file, train
 from eleven.training.samples import sample_folder
 from eleven.training.trainee import Trainee
 
@@ -77,6 +78,21 @@ def test_samples_and_priors(base_of, photos, tmp_path):
     assert len({photo.digest for photo in first}) == 2
     assert first[0].caption == "photo of cat"
     assert torch.equal(prediction(base.pipeline, "x"), before)
+
+
+def test_models_are_kept_on_the_way(base_of, photos, tmp_path):
+    base, listed, to = base_of("sd1"), photos_of(photos), tmp_path / "a.safetensors"
+    train(base, Job(short_plan("lora", steps=4, keep_every=2), listed, to))
+    assert sorted(path.name for path in tmp_path.glob("*.safetensors")) == ["a-000002.safetensors", "a.safetensors"]
+    kept, last = (load_file(path) for path in (kept_file(to, 2), to))
+    assert kept.keys() == last.keys()
+    assert any(not torch.equal(kept[key], last[key]) for key in last)
+    to.unlink()
+    train(base, Job(short_plan("lora", steps=4, keep_every=2), listed, to))
+    other = Job(short_plan("lora", steps=4, keep_every=2, seed=9), listed, tmp_path / "b.safetensors")
+    kept_file(to, 2).rename(kept_file(other.to, 2))
+    with pytest.raises(OutputError, match="exists already"):
+        train(base, other)
 
 
 def test_photos_of_several_shapes(base_of, tmp_path):

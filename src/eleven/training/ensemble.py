@@ -23,7 +23,7 @@ WINDOWS: Mapping[bool, tuple[float, float]] = {True: (0.2, 1.0), False: (0.0, 0.
 SHARED = (
     "steps", "batch", "trigger", "class_word", "resolution", "warmup", "weight_decay", "clip", "min_snr",
     "caption_dropout", "flip", "seed", "prior_pictures", "prior_weight", "validate_every", "save_every",
-    "sample_every", "sample_prompt", "precision", "dtype",
+    "sample_every", "sample_prompt", "keep_every", "precision", "dtype",
 )  # fmt: skip
 """The settings that all members have in common."""
 RATES = ("learning_rate", "text_learning_rate")

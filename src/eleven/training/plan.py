@@ -42,6 +42,7 @@ class TrainingPlan(BaseModel):
     A `text_learning_rate` of 0 leaves the text encoders alone. `timesteps` is the part of the noise range that is
     trained, 0 being clean. `min_snr` is the gamma of Hang 2023 (arXiv 2303.09556), None for none. Every
     `validate_every` steps held-out photos judge, and the best state is kept. `rank` counts a new word's vectors.
+    Every `keep_every` steps (0: never) the model as it is is written too, with the step in its name.
     """
 
     model_config = STYLE
@@ -71,6 +72,7 @@ class TrainingPlan(BaseModel):
     validate_every: int = Field(50, ge=1)
     save_every: int = Field(50, ge=1)
     sample_every: int = Field(0, ge=0)
+    keep_every: int = Field(0, ge=0)
     sample_prompt: str = ""
     precision: Precision = "auto"
     dtype: Literal["fp16", "bf16", "fp32"] = "fp16"

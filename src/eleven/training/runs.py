@@ -18,7 +18,7 @@ from eleven.training.architectures import Pipeline, architecture_of, resolution_
 from eleven.training.changes import KINDS
 from eleven.training.curve import write_curve
 from eleven.training.examples import Example, read_examples
-from eleven.training.loop import Place, Report, ignore, run
+from eleven.training.loop import Place, Progress, Report, ignore, run
 from eleven.training.metadata import TRAINING, Outcome, outcome, trained_metadata
 from eleven.training.objectives import objective_of
 from eleven.training.photos import Photo
@@ -110,11 +110,22 @@ def _trained(base: Base, job: Job, report: Report) -> State:
     trainee = TRAINEES[plan.technique](pipeline, plan)
     try:
         session = Session(pipeline, architecture_of(pipeline), objective_of(pipeline.scheduler), plan, trainee, *parts)
-        state = run(session, Place(job.to, identity, job.force), report)
         told = {"base": base.name, "photos": len(job.photos), "identity": digest_of(identity)}
         captions = [photo.caption for photo in job.photos]
-        metadata = trained_metadata(job.to.stem, plan, trainee, captions, {**told, **asdict(outcome(state))})
-        write_trained(job.to, trainee.tensors(), metadata, plan.dtype, force=job.force)
+
+        def write(to: Path, **more: object) -> None:
+            metadata = trained_metadata(to.stem, plan, trainee, captions, told | more)
+            write_trained(to, trainee.tensors(), metadata, plan.dtype, force=job.force)
+
+        def told_and_kept(done: Progress) -> None:
+            to = kept_file(job.to, done.step)
+            wanted = plan.keep_every and done.step % plan.keep_every == 0 and done.step < plan.steps
+            if wanted and not is_made_by(to, identity):
+                write(to, steps=done.step)
+            report(done)
+
+        state = run(session, Place(job.to, identity, job.force), told_and_kept)
+        write(job.to, **asdict(outcome(state)))
     finally:
         trainee.release()
     return state
@@ -123,7 +134,7 @@ def _trained(base: Base, job: Job, report: Report) -> State:
 def identity_of(base: Base, job: Job) -> dict[str, Any]:
     """Everything that decides what a training gives, as data: the settings, the photos and the base."""
     photos = [one.digest for one in job.photos] + ["held"] + [one.digest for one in job.held]
-    told = job.plan.model_dump(mode="json", exclude={"save_every", "sample_every", "sample_prompt"})
+    told = job.plan.model_dump(mode="json", exclude={"save_every", "sample_every", "sample_prompt", "keep_every"})
     return {**told, "base": base.digest, "photos": sha256(" ".join(photos).encode()).hexdigest()}
 
 
@@ -134,14 +145,24 @@ def digest_of(identity: Mapping[str, Any]) -> str:
 
 def is_done(base: Base, job: Job) -> bool:
     """Whether the file is there already, from this very training."""
-    if not job.to.is_file():
+    return is_made_by(job.to, identity_of(base, job))
+
+
+def is_made_by(path: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether this file is there, from a training of this identity."""
+    if not path.is_file():
         return False
     try:
-        with SafetensorsFile(job.to) as file:
+        with SafetensorsFile(path) as file:
             told = json.loads(file.metadata.get(TRAINING, "{}"))
     except (FileError, ValueError):
         return False
-    return isinstance(told, dict) and told.get("identity") == digest_of(identity_of(base, job))
+    return isinstance(told, dict) and told.get("identity") == digest_of(identity)
+
+
+def kept_file(to: Path, step: int) -> Path:
+    """Where the model as it was at a step is kept, beside the file that is written at the end."""
+    return to.with_stem(f"{to.stem}-{step:06}")
 
 
 def _prepared(pipeline: Pipeline, photos: Sequence[Photo], plan: TrainingPlan) -> list[Example]:
