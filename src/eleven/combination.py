@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -40,10 +40,16 @@ class Combination:
 
     def at_share(self, share: float) -> Combination:
         """The same as it is at a share of the steps, from 0 to 1: itself where no strength rises."""
-        if not self.mix.rises:
-            return self
-        parts = tuple((part.at_share(share), finetune) for part, finetune in self.parts)
-        whole = tuple(part.at_share(share) for part in self.mix.parts)
+        return self._changed(lambda part: part.at_share(share)) if self.mix.rises else self
+
+    @property
+    def for_negative(self) -> Combination:
+        """The same as it is where the negative prompt's prediction is made: mostly itself."""
+        return self._changed(lambda part: part.for_negative) if self.mix.differs_for_negative else self
+
+    def _changed(self, change: Callable[[Part], Part]) -> Combination:
+        parts = tuple((change(part), finetune) for part, finetune in self.parts)
+        whole = tuple(change(part) for part in self.mix.parts)
         return replace(self, mix=self.mix.model_copy(update={"parts": whole}), parts=parts)
 
     @cached_property
@@ -102,9 +108,9 @@ def combine(mix: Mix, finetunes: Sequence[FineTune], *, ignore_unknown: bool = F
     return Combination(ordered, active, family, _touched(active, family))
 
 
-def _rank(part: Part) -> tuple[str, float, list[tuple[str, float]], float, str]:
+def _rank(part: Part) -> tuple[str, float, list[tuple[str, float]], float, float, str]:
     """What decides the order of the parts, whatever order they were given in."""
-    return part.sha256, part.strength, list(part.at.items()), part.rise, part.file
+    return part.sha256, part.strength, list(part.at.items()), part.rise, part.negative, part.file
 
 
 def _touched(parts: Sequence[tuple[Part, FineTune]], family: Family | None) -> tuple[str, ...]:

@@ -31,6 +31,9 @@ OUTSIDE_STEPS = {"te", "TE", "TE2", "TE3", "vae", "VAE", *TEXT_ENCODERS, *TEXT_E
 
 Strength = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
 Rise = Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1)]
+Share = Annotated[float, Field(allow_inf_nan=False, ge=-2, le=2)]
+PLAIN = {"rise": 0.0, "negative": 1.0}
+"""Fields of a part that are not written where they are so: recipes and digests know nothing of them then."""
 Value = TypeVar("Value")
 
 
@@ -64,7 +67,8 @@ class Part(BaseModel):
     `strength` holds everywhere except at the addresses in `at`: a block (IN04, MID, D07 …), `te1` … `te3` for one text
     encoder, `te` for all of them, `unet` for the denoiser of any family; the narrowest wins.
     With a `rise`, from -1 to 1, the denoiser's strengths grow over the steps and keep their mean: at a share t of the
-    steps they are multiplied with 1 + rise·(2t - 1).
+    steps they are multiplied with 1 + rise·(2t - 1). `negative` is the share of the denoiser's strengths that holds
+    where guidance predicts for the negative prompt.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,12 +78,13 @@ class Part(BaseModel):
     strength: Strength = 1.0
     at: Strengths = Field(default_factory=Table[float])
     rise: Rise = 0.0
+    negative: Share = 1.0
 
     @model_serializer(mode="wrap")
     def _plain(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A rise of 0 is not written: recipes and digests are those of parts that know of none."""
+        """Without what is plain."""
         content: dict[str, Any] = whole(self)
-        return content if content.get("rise") else {key: content[key] for key in content if key != "rise"}
+        return {key: value for key, value in content.items() if key not in PLAIN or value != PLAIN[key]}
 
     @property
     def is_active(self) -> bool:
@@ -94,11 +99,19 @@ class Part(BaseModel):
 
     def at_share(self, share: float) -> Part:
         """The part as it is at a share of the steps, from 0 to 1: without a rise, its text encoders as they were."""
-        factor = 1 + self.rise * (2 * share - 1)
+        return self._denoising(1 + self.rise * (2 * share - 1), "rise") if self.rise else self
+
+    @property
+    def for_negative(self) -> Part:
+        """The part as it is where the negative prompt's prediction is made."""
+        return self._denoising(self.negative, "negative") if self.negative != 1 else self
+
+    def _denoising(self, factor: float, field: str) -> Part:
+        """The denoiser's strengths times a factor, which the field then no longer tells."""
         plain = {"te": self.strength, "vae": self.at.get("unet", self.strength)}
         at = {name: value if name in OUTSIDE_STEPS else value * factor for name, value in self.at.items()}
-        changed = {"strength": self.strength * factor, "at": Table(plain | at), "rise": 0.0}
-        return self.model_copy(update=changed) if self.rise else self
+        changed = {"strength": self.strength * factor, "at": Table(plain | at), field: PLAIN[field]}
+        return self.model_copy(update=changed)
 
 
 class Mix(BaseModel):
@@ -116,6 +129,11 @@ class Mix(BaseModel):
     def rises(self) -> bool:
         """Whether any strength depends on the step."""
         return any(part.rise for part in self.parts)
+
+    @property
+    def differs_for_negative(self) -> bool:
+        """Whether the negative prompt's prediction is made with other strengths."""
+        return any(part.negative != 1 for part in self.parts)
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""Mixes as people type them: `FILE:0.7`, `FILE:unet=0.7,te=0.4`, `FILE:0.7,rise=0.5`, a recipe file, A1111's `<lora:name:0.7>`."""
+"""Mixes as people type them: `FILE:0.7`, `FILE:unet=0.7,te=0.4`, a recipe file, A1111's `<lora:name:0.7>`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INDEX = ".index.json"
 MODELS = (".safetensors", ".pt", ".bin", ".ckpt", ".pth")
 TAG = re.compile(r"<(?:lora|lyco):([^<>]*)>")
 HINT = "Write FILE, FILE:0.7, or FILE:unet=0.7,te=0.4."
-RISE = "rise"
+RISE, NEGATIVE = "rise", "negative"
 
 
 class Tag(NamedTuple):
@@ -72,7 +72,8 @@ def read_recipe(path: Path) -> Mix:
 def parse_part(text: str) -> Part:
     """One part from FILE, FILE:STRENGTH or FILE:ADDRESS=STRENGTH,…; a Windows drive's colon belongs to the file.
 
-    `rise` among the addresses is how much the strength grows over the steps.
+    `rise` among the addresses is how much the strength grows over the steps, `negative` the share of it that holds for
+    the negative prompt.
 
     Only the text is looked at, but for one question: a text that names an existing file as it stands is that file.
     """
@@ -86,7 +87,11 @@ def parse_part(text: str) -> Part:
     rise = at.pop(RISE, 0.0)
     if abs(rise) > 1:
         raise UsageError(f"{text!r}: a rise of {rise:g} is not between -1 and 1.", hint="Write FILE:0.7,rise=0.5.")
-    return Part(file=_file(head, text), strength=strength, at=at, rise=rise)
+    negative = at.pop(NEGATIVE, 1.0)
+    if abs(negative) > 2:
+        told = f"{text!r}: a share of {negative:g} for the negative prompt is not between -2 and 2."
+        raise UsageError(told, hint="Write FILE:0.7,negative=0.5.")
+    return Part(file=_file(head, text), strength=strength, at=at, rise=rise, negative=negative)
 
 
 def _exists(text: str) -> bool:

@@ -52,6 +52,8 @@ def _phrase(fault: Fault, meant: str) -> str:
         return "is an unknown field" + (f" (did you mean {meant}?)" if meant else "")
     if fault.place[-1:] == ("rise",) and fault.kind in ("less_than_equal", "greater_than_equal"):
         return "is not between -1 and 1"
+    if fault.place[-1:] == ("negative",) and fault.kind in ("less_than_equal", "greater_than_equal"):
+        return "is not between -2 and 2"
     if fault.kind.startswith("float_"):
         return "is no number"
     if fault.kind.startswith("int_"):

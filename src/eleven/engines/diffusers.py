@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, final
 from eleven.combination import Combination
 from eleven.engines.encoding import Conditions, Tell, encoder_of
 from eleven.engines.engine import Picture, Shot
+from eleven.engines.guiding import drawing
 from eleven.engines.originals import original_checkpoint
 from eleven.engines.parts import Library
 from eleven.engines.phases import phases_of
@@ -98,11 +99,9 @@ class DiffusersEngine:
 
         def make(indices: list[int]) -> list[Picture]:
             framing = framings[indices[0]]
-            phases = phases_of(combination, framing.steps)
-            self.switch(phases[0])
-            turn = (lambda phase: self.switch(phases[phase])) if len(phases) > 1 else None
             seeds = [shots[index].seed for index in indices]
-            made = sample(self.base, framing, seeds, [known[index] for index in indices], turn)
+            with drawing(self, phases_of(combination, framing.steps), framing.guidance) as turn:
+                made = sample(self.base, framing, seeds, [known[index] for index in indices], turn)
             return [Picture(mix, shots[index], pixels) for index, pixels in zip(indices, made, strict=True)]
 
         grouped = batches(keys, lambda key: key, self.settings.batch)

@@ -71,6 +71,8 @@ def members_of(combination: Combination) -> list[Member]:
     if combination.mix.method != "sum":
         told = f"predictions cannot be mixed by {combination.mix.method}."
         raise UsageError(told, hint="Leave the method out.")
+    if combination.mix.differs_for_negative:
+        raise UsageError("mixed predictions are the same for the negative prompt.", hint="Leave `negative` out.")
     found: list[Member] = []
     for part, finetune in combination.parts:
         if set(part.at) - {"unet", *OUTSIDE_STEPS}:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 from eleven.combination import Combination
 from eleven.engines.encoding import Conditions
 from eleven.engines.engine import Picture, Shot
+from eleven.engines.guiding import is_apart
 from eleven.engines.phases import phases_of
 from eleven.engines.sampling import Framing, batches, framing_of, in_order, sample, shapes_of
 from eleven.engines.unfused import Beside, beside, can_stand_beside, gather, in_denoiser
@@ -95,8 +96,11 @@ def together(engine: DiffusersEngine, found: dict[nn.Module, Beside], samples: S
     phases = [phases_of(each.combination, steps) for each in samples]
 
     def turn(phase: int) -> None:
+        now = [each[phase % len(each)] for each in phases]
+        guided = any(is_apart(engine, one, samples[0].framing.guidance) for one in now)
+        negatives = [each and each.for_negative for each in now] if guided else []
         for one in found.values():
-            one.take([each[phase % len(each)] for each in phases])
+            one.take([*negatives, *now])
 
     turn(0)
     seeds = [each.shot.seed for each in samples]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import final
 
 import torch
@@ -61,6 +62,22 @@ class Weights:
     def restore(self) -> None:
         """Every parameter is the original again, bit for bit."""
         self.apply(())
+
+    def patched(self) -> dict[str, Tensor]:
+        """Copies of every parameter that is changed now."""
+        return {name: self.parameters[name].data.clone() for name in self._patched}
+
+    @contextmanager
+    def showing(self, values: Mapping[str, Tensor]) -> Generator[None]:
+        """These stand in place of the parameters until the block is left; nothing is copied."""
+        before = {name: self.parameters[name].data for name in values}
+        try:
+            for name, value in values.items():
+                self.parameters[name].data = value
+            yield
+        finally:
+            for name, value in before.items():
+                self.parameters[name].data = value
 
     def original(self, name: str) -> Tensor:
         """A layer as the base has it, whatever is patched now."""

@@ -38,7 +38,7 @@ class Request:
 
 def bake(mix: Mix, request: Request, *, progress: Progress = ignore) -> Proof:
     """Writes the mix and gives the proof. Every ElevenError that opening, combining and writing can raise."""
-    refuse_rise(mix)
+    refuse_live(mix)
     inputs = [Path(part.file) for part in mix.parts]
     refuse_alias(request.to, [*inputs, *(place for place in (request.into, request.base) if place)])
     with opened(mix, request) as (combination, into):
@@ -72,12 +72,16 @@ def identified(part: Part, path: Path) -> Part:
     return part.model_copy(update={"file": path.name, "sha256": found})
 
 
-def refuse_rise(mix: Mix) -> None:
-    """UsageError for a strength that depends on the step: a file has one weight for all steps."""
+def refuse_live(mix: Mix) -> None:
+    """UsageError for a strength that depends on the step or the prompt: a file has one weight for all of them."""
     part = next((part for part in mix.parts if part.rise), None)
     if part is not None:
         told = f"{part.file}: a rise of {part.rise:g} over the steps cannot be written into a file, which has no steps."
         raise UsageError(told, hint="Leave --detail-steps out, set the rise to 0, or make pictures with generate.")
+    part = next((part for part in mix.parts if part.negative != 1), None)
+    if part is not None:
+        told = f"{part.file}: a share of {part.negative:g} for the negative prompt cannot be written into a file."
+        raise UsageError(told, hint="Leave `negative` out of the part, or make pictures with generate.")
 
 
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:
