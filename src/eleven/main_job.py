@@ -62,7 +62,7 @@ class Photos:
 class Wish:
     """Prompts (none: the usual), how pictures are taken, weights, budget (0: the usual), seed, and ranges by name.
 
-    The budget is in pictures, or else in minutes of this machine.
+    The budget is in pictures, or else in minutes of this machine. `detail`, from -1 to 1, steers what was found.
     """
 
     prompts: tuple[str, ...] = ()
@@ -72,6 +72,7 @@ class Wish:
     minutes: float = 0.0
     seed: int = 0
     ranges: Mapping[str, Range] = field(default_factory=dict[str, Range])
+    detail: float = 0.0
 
 
 @final
@@ -96,7 +97,7 @@ class Bench:
     def tune(self, to: Path, command: str = "", *, bake: bool = True) -> Left:
         """The best mix in the study's folder, confirmed on fresh shots; an interrupted study is gone on with."""
         with self._begun(self.tuning(to), to) as (study, finish):
-            tuned = tune(study)
+            tuned = tune(study, self.wish.detail)
             finish()
             baking = Baking(self.engine.base.path) if bake else None
             case = case_of(study, self.calibration, self.trigger, command)

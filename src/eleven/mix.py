@@ -19,6 +19,7 @@ from pydantic import (
     model_serializer,
 )
 
+from eleven.effects import KEY, effects_from_data
 from eleven.errors import UsageError
 from eleven.recipe_faults import Fault, phrases
 
@@ -179,7 +180,10 @@ class Mix(BaseModel):
 
     @classmethod
     def from_data(cls, data: object) -> Mix:
-        """The mix in parsed data. UsageError naming every field that does not fit."""
+        """The mix in parsed data; effects beside it are checked and left out. UsageError naming what does not fit."""
+        if isinstance(data, dict) and KEY in data:
+            effects_from_data(data[KEY])
+            data = {key: value for key, value in cast("dict[str, object]", data).items() if key != KEY}
         try:
             return cls.model_validate(data)
         except ValidationError as error:

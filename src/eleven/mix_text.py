@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from eleven.effects import KEY, Effect, effects_from_data
 from eleven.errors import UsageError
 from eleven.mix import Mix, Part
 
+Read = TypeVar("Read")
 RECIPES = {".toml": Mix.from_toml, ".json": Mix.from_json}
 INDEX = ".index.json"
 MODELS = (".safetensors", ".pt", ".bin", ".ckpt", ".pth")
@@ -57,16 +61,31 @@ def is_recipe(file: str) -> bool:
 
 def read_recipe(path: Path) -> Mix:
     """The mix in a .toml or .json recipe; relative files are looked up beside the recipe."""
+    mix = _read(path, RECIPES[path.suffix.lower()])
+    parts = [part.model_copy(update={"file": str(path.parent / part.file)}) for part in mix.parts]
+    return mix.model_copy(update={"parts": tuple(parts)})
+
+
+def read_effects(path: Path) -> tuple[Effect, ...]:
+    """What a study measured of a recipe's models, from the recipe; none where no study wrote it."""
+    parse = tomllib.loads if path.suffix.lower() == ".toml" else json.loads
+
+    def effects(text: str) -> tuple[Effect, ...]:
+        data = parse(text)
+        return effects_from_data(data.get(KEY, ()) if isinstance(data, dict) else ())
+
+    return _read(path, effects)
+
+
+def _read(path: Path, parse: Callable[[str], Read]) -> Read:
+    """What a recipe's text is parsed to. UsageError naming the file."""
     try:
-        text = path.read_text(encoding="utf-8")
-        mix = RECIPES[path.suffix.lower()](text)
+        return parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{path}: cannot be read as a recipe: {reason}.", hint="Check the path.") from error
     except UsageError as error:
         raise error.at(path) from error
-    parts = [part.model_copy(update={"file": str(path.parent / part.file)}) for part in mix.parts]
-    return mix.model_copy(update={"parts": tuple(parts)})
 
 
 def parse_part(text: str) -> Part:

@@ -114,8 +114,8 @@ def test_every_kind_of_sampler_has_its_phases_in_order(base_of, adapters, sample
     shot = replace(LONG[0], sampler=sampler, steps=8)
     with DiffusersEngine(base_of("sd1")) as engine:
         seen, whole = [], engine.weights.apply
-        engine.weights.apply = lambda changes: (seen.append(changes.mix.parts[0].strength) if changes else None) or whole(
-            changes
+        engine.weights.apply = lambda changes: (
+            (seen.append(changes.mix.parts[0].strength) if changes else None) or whole(changes)
         )
         list(engine.take(mix, [shot]))
     assert seen == pytest.approx([0.8 * (1 + 0.5 * at) for at in (-0.75, -0.25, 0.25, 0.75)])
@@ -123,7 +123,9 @@ def test_every_kind_of_sampler_has_its_phases_in_order(base_of, adapters, sample
 
 def test_risen_mixes_share_batches_with_others(base_of, adapters):
     plain = mix_of((adapters[0], 0.8), (adapters[1], 0.5))
-    wanted = [(mix, shot) for mix in (risen(plain, 1.0, 0.0), plain, None, risen(plain, -0.5, 0.7)) for shot in LONG[:1]]
+    wanted = [
+        (mix, shot) for mix in (risen(plain, 1.0, 0.0), plain, None, risen(plain, -0.5, 0.7)) for shot in LONG[:1]
+    ]
     with DiffusersEngine(base_of("sd1")) as engine:
         together = list(engine.take_each(wanted))
         alone = [next(engine.take(mix, [shot])) for mix, shot in wanted]

@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 PARTS = "FILE:0.7, FILE:unet=0.7,te=0.4, a recipe (.toml, .json), or text with <lora:NAME:0.7>."
+DETAIL = "More detail (to 1) or less (to -1) by what eleven tune has measured; needs the mix.toml that it wrote."
 ENERGY = "Compress to the rank that keeps this share of each layer's energy."
 
 
@@ -18,6 +19,7 @@ def bake(
     energy: Annotated[float | None, Option(help=ENERGY)] = None,
     into: Annotated[Path | None, Option(help="Add the mix to this checkpoint instead of writing an adapter.")] = None,
     base: Annotated[Path | None, Option(help="The base model, for parts that depend on its weights.")] = None,
+    detail: Annotated[float, Option(min=-1, max=1, help=DETAIL)] = 0.0,
     method: Annotated[str | None, Option(help="How the parts combine (default: sum).")] = None,
     option: Annotated[list[str] | None, Option(help="An option of the method, as NAME=VALUE.")] = None,
     seed: Annotated[int | None, Option(help="For methods that draw.")] = None,
@@ -34,11 +36,13 @@ def bake(
 
     Example: eleven bake lora.safetensors:0.7 lycoris.safetensors:0.7 --to both.safetensors
     """
+    from eleven.cli.detail import with_detail
     from eleven.cli.writing import Job, check_place, form_of, refuse_adapter_options, report, with_method
     from eleven.exports.baking import Request, bake, refuse_alias
     from eleven.mix_text import RECIPES, parse_mix
 
-    mix = with_method(parse_mix(parts, folders=models or []), method, option or [], seed)
+    parsed = parse_mix(parts, folders=models or [])
+    mix = with_method(with_detail(parsed, parts, detail) or parsed, method, option or [], seed)
     if into is not None:
         refuse_adapter_options(rank=rank, energy=energy, dialect=dialect, dtype=dtype, strip_private=strip_private)
     form = form_of(rank or "exact", energy, (dialect or "kohya", dtype or "fp16"), private=strip_private)

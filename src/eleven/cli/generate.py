@@ -8,6 +8,8 @@ from typing import Annotated
 from typer import Argument, Option
 
 PARTS = "FILE:0.7, FILE:unet=0.7,te=0.4, a recipe (.toml, .json), or text with <lora:NAME:0.7>; none: the base alone."
+DETAIL = "More detail (to 1) or less (to -1) by what eleven tune has measured; needs the mix.toml that it wrote."
+STEPS = "Let --detail change early against late steps too, with or without such a recipe; no file can hold that."
 GRID = "Vary strengths, as in a=0..1.2/0.2 or total=1,1.4; twice for two axes."
 BASE = "A diffusers folder, a single-file checkpoint, or the name of a model on the Hugging Face hub."
 
@@ -29,6 +31,8 @@ def generate(
     batch: Annotated[int, Option(min=1, help="Pictures made at once; changes none of them.")] = 4,
     device: Annotated[str, Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    detail: Annotated[float, Option(min=-1, max=1, help=DETAIL)] = 0.0,
+    detail_steps: Annotated[bool, Option("--detail-steps", help=STEPS)] = False,
     grid: Annotated[list[str] | None, Option(help=GRID)] = None,
     no_baseline: Annotated[bool, Option("--no-baseline", help="No row without models in a grid.")] = False,
     low_memory: Annotated[bool, Option("--low-memory", help="Save memory at the cost of time.")] = False,
@@ -42,6 +46,7 @@ def generate(
 
     Example: eleven generate --base sd15 eve.safetensors:0.7 --prompt "a photo of eve" --seeds 1-8 --to pictures
     """
+    from eleven.cli.detail import with_detail
     from eleven.cli.generating import Setup, Target, make, mix_of
     from eleven.engines.engine import Shot
     from eleven.engines.shot_text import all_prompts, parse_seeds, parse_size, sampled_by, shots_of
@@ -51,4 +56,5 @@ def generate(
     shots = shots_of(all_prompts(prompt or [], prompts), parse_seeds(seeds), template)
     setup = Setup(base, device, dtype, batch, low_memory, download)
     target = Target(to, not no_metadata, not no_baseline, force, as_json)
-    make(setup, mix_of(parts or [], models or []), shots, grid or [], target)
+    mix = with_detail(mix_of(parts or [], models or []), parts or [], detail, steps=detail_steps)
+    make(setup, mix, shots, grid or [], target)

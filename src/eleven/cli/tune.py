@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from typer import Argument, Option
 
 BASE = "A diffusers folder, a single-file checkpoint, `lab`, or the name of a model on the Hugging Face hub."
 BUDGET = "Pictures in all, or time as 10m (default: 200 pictures for each model and 200 more)."
+DETAIL = "More detail (to 1) or less (to -1) than the mix that was found, by what the search saw each model carry."
 WEIGHT = "What counts for how much, as likeness=1, detail=1, prompt=0.5."
 
 
@@ -23,6 +25,7 @@ def tune(
     scorer: Annotated[str, Option(help="auto, lab, concept, face, prompt, process:COMMAND, or a plug-in's.")] = "auto",
     impostors: Annotated[Path | None, Option(help="A folder of photos of others that are like the concept.")] = None,
     weight: Annotated[list[str] | None, Option(help=WEIGHT)] = None,
+    detail: Annotated[float, Option(min=-1, max=1, help=DETAIL)] = 0.0,
     span: Annotated[list[str] | None, Option("--range", help="Where a strength may lie, as eve-lora=0.2..0.9.")] = None,
     seed: Annotated[int, Option(help="Another seed makes another study of the same.")] = 0,
     negative: Annotated[str, Option(help="What not to draw.")] = "",
@@ -48,6 +51,7 @@ def tune(
     from eleven.cli.studying import bench, finish, photos_of, setup_of, wish_of
 
     wish = wish_of(prompts, (negative, sampler, size, steps, guidance), (weight, budget, seed, span))
+    wish = replace(wish, detail=detail)
     setup = setup_of(base, (device, dtype), batch, low_memory=low_memory, download=download)
     with bench(setup, models, photos_of(photos, impostors, scorer, trigger), wish, (workers, ray)) as opened:
         finish(opened, to, bake=not no_bake, dry=dry_run, as_json=as_json)

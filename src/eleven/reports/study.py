@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from eleven.errors import UsageError
-from eleven.reports.study_measures import Difference, Plain, Rate, Scale, Surface, Sweep, Trial
+from eleven.reports.study_measures import Carried, Difference, Plain, Rate, Scale, Surface, Sweep, Trial
 
 Role = Literal["mix", "single", "raised single", "preset", "base", "given"]
 Level = Literal["advice", "warning"]
@@ -236,6 +236,8 @@ class StudyView(Plain):
     """The mix's proportions at several totals."""
     dropped: tuple[Dropped, ...] = ()
     """One for each model that was left out for a try."""
+    carried: tuple[Carried, ...] = ()
+    """What each model carries, by which detail is steered; empty where too little was seen to tell."""
     enough: int | None = None
     """Where nothing is decided: the pictures of each arm that would be enough, as estimated."""
     notes: tuple[Note, ...] = ()
@@ -261,7 +263,8 @@ class StudyView(Plain):
         rows = [*(arm.strengths for arm in self.arms), *(trial.strengths for trial in self.trials)]
         rows += [one.strengths for one in self.dropped]
         _require(all(len(row) == models for row in rows), f"a row of strengths is not of {models} models")
-        _require(all(0 <= one.model < models for one in self.dropped), "a dropped model is none of the models")
+        told = [*self.dropped, *self.carried]
+        _require(all(0 <= one.model < models for one in told), "a model is told of that is none of the models")
         places = {(one.arm, one.shot) for one in self.pictures}
         _require(all(0 <= arm < arms and 0 <= shot < shots for arm, shot in places), "a picture is of no arm or shot")
         _require(len(places) == len(self.pictures), "two pictures are of one arm and shot")

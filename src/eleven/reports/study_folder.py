@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
+from eleven.effects import Effect, effects_to_toml
 from eleven.exports.proof import Progress, ignore
 from eleven.files.hashes import identity
 from eleven.mix import Mix
 from eleven.reports.study import Baked, Snippet
+from eleven.reports.study_measures import Carried
 from eleven.reports.study_page import write_report
 from eleven.reports.study_view import Case, view_of
 from eleven.reports.verdict import Verdict, verdict_of
@@ -28,12 +30,16 @@ MOST = 8
 @final
 @dataclass(frozen=True)
 class Left:
-    """Where the page, the recipe and the baked file lie, and what the study says; no file where nothing was baked."""
+    """Where the page, the recipe and the baked file lie, what the study says, and what each model carries.
+
+    There is no adapter where nothing was baked.
+    """
 
     report: Path
     recipe: Path | None
     adapter: Path | None
     verdict: Verdict
+    carried: tuple[Carried, ...] = ()
 
 
 @final
@@ -54,14 +60,24 @@ def write_results(
     recipe = adapter = None
     if mix is not None:
         recipe = folder / RECIPE
-        write_bytes(recipe, mix.to_toml().encode(), force=True)
+        effects = effects_to_toml(effects_in(mix, study, searched))
+        write_bytes(recipe, f"{mix.to_toml()}\n{effects}".encode() if effects else mix.to_toml().encode(), force=True)
         case = replace(case, snippets=tuple(snippets_of(mix)))
     if mix is not None and baking is not None:
         adapter = folder / ADAPTER
         case = replace(case, baked=baked(mix, adapter, baking))
     copy_best(study, confirmation, folder / BEST)
     view = view_of(study, confirmation, case, searched)
-    return Left(write_report(view, folder), recipe, adapter, verdict_of(view))
+    return Left(write_report(view, folder), recipe, adapter, verdict_of(view), view.carried)
+
+
+def effects_in(mix: Mix, study: Study, searched: Searched | None) -> tuple[Effect, ...]:
+    """What was measured of the mix's own models."""
+    if searched is None or searched.effects is None:
+        return ()
+    measured = searched.effects.by_file([part.sha256 for part in study.plan.models])
+    own = {part.sha256 for part in mix.parts}
+    return tuple(effect for effect in measured if effect.sha256 in own)
 
 
 def baked(mix: Mix, to: Path, baking: Baking) -> Baked:

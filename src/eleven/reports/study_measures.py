@@ -125,6 +125,23 @@ class Sweep(Plain):
 
 @final
 @dataclass(frozen=True)
+class Carried(Plain):
+    """What one model carries: how the mean scores of pictures near the mix change with 0.1 more of its strength."""
+
+    model: int
+    """The model's number."""
+    overall: float
+    """Of the overall score, in the scorer's unit."""
+    overall_interval: Interval
+    """Of that change."""
+    detail: float
+    """Of the detail score, likewise."""
+    detail_interval: Interval
+    """Of that change."""
+
+
+@final
+@dataclass(frozen=True)
 class Scale(Plain):
     """What the user's photos score against each other, and the thresholds that come of it."""
 

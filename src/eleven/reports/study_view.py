@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eleven import __version__
 from eleven.engines.engine import Shot as TakenShot
 from eleven.mix import Mix
+from eleven.reports.carried import carried_of
 from eleven.reports.study import (
     Arm,
     Baked,
@@ -85,14 +86,22 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         surface=_surface(study, searched) if searched and study.space.count == 2 else None,
         sweep=_sweep(study, searched) if searched else None,
         dropped=tuple(_dropped(study, searched)) if searched else (),
+        carried=carried_of(searched),
         enough=_enough(confirmation, arms),
-        notes=tuple(Note("warning", f"{one.text} {one.hint}") for one in case.calibration.advice),
+        notes=tuple(_notes(case, searched)),
         snippets=case.snippets,
         commands=case.commands,
         settings=case.settings,
         files=case.files,
         baked=case.baked,
     )
+
+
+def _notes(case: Case, searched: Searched | None) -> Iterator[Note]:
+    for one in case.calibration.advice:
+        yield Note("warning", f"{one.text} {one.hint}")
+    if searched and searched.detail:
+        yield Note("advice", f"The mix was steered for detail {searched.detail:+g} after the search.")
 
 
 def _models(study: Study, case: Case) -> Iterator[Model]:

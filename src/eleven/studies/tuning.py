@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
+from eleven.steering import steer
 from eleven.studies.allotment import Allotment, allot
 from eleven.studies.arms import Alone, arms_of, row_of
 from eleven.studies.confirming import Confirmation, confirm
+from eleven.studies.effects import Effects, effects_of
 from eleven.studies.measuring import Asked, Measure
 from eleven.studies.searching import Beginning, Step, drop_one, search, sweep
 from eleven.studies.space import Space
@@ -27,7 +29,8 @@ class Searched:
     """The search step by step, each model alone, what was asked without one model each, and at other totals.
 
     `trials` are the mixes of the search with their stage; `best` is what the search found, before the check whether
-    each model adds anything.
+    each model adds anything. `effects` are what each model carries near the mix, where enough was seen; `detail` is how
+    far the mix was then steered by them.
     """
 
     best: Row
@@ -36,6 +39,8 @@ class Searched:
     trials: tuple[tuple[str, Asked], ...]
     dropped: tuple[Asked, ...]
     swept: tuple[Asked, ...]
+    effects: Effects | None = None
+    detail: float = 0.0
 
 
 @final
@@ -48,14 +53,34 @@ class Tuned:
     confirmation: Confirmation
 
 
-def tune(study: Study) -> Tuned:
-    """Searches, checks and confirms within the plan's budgets. UsageError where they are too small for it."""
+def tune(study: Study, detail: float = 0.0) -> Tuned:
+    """Searches, checks and confirms within the plan's budgets; what is confirmed is steered for this much more detail.
+
+    UsageError where the budgets are too small for it.
+    """
     plan, space = study.plan, study.space
     shares = allot(plan.search, plan.confirmation, space.count)
     searched = find(study, shares)
     best = kept(study.measure, searched)
+    seen = [*(asked for _, asked in searched.trials), *searched.dropped, *searched.swept]
+    searched = replace(searched, effects=effects_of(study, seen, best), detail=detail)
+    best = steered(study, best, searched)
     confirmation = confirm(study, arms_of(space, best, searched.alone), shares.confirmation)
     return Tuned(best, searched, confirmation)
+
+
+def steered(study: Study, best: Row, searched: Searched) -> Row:
+    """The best mix, moved for as much more detail as is asked for; it stays where nothing tells how."""
+    if not searched.detail:
+        return best
+    if searched.effects is None:
+        study.tell("too few mixes were seen to tell what each model carries: the mix is as it was found")
+        return best
+    effects = searched.effects.by_file([part.sha256 for part in study.plan.models])
+    found = steer(best, effects, searched.detail, study.space.strength_ranges)
+    if found == best:
+        study.tell("no change of strengths surely gains detail and keeps the look: the mix is as it was found")
+    return found
 
 
 def find(study: Study, shares: Allotment) -> Searched:
