@@ -92,6 +92,11 @@ class Part(BaseModel):
         """Whether there is a strength other than 0 anywhere."""
         return any(strength != 0 for strength in (self.strength, *self.at.values()))
 
+    @property
+    def live(self) -> tuple[str, ...]:
+        """The fields that are not plain: only an engine can follow them, no file can hold them."""
+        return tuple(name for name, plain in PLAIN.items() if getattr(self, name) != plain)
+
     def strength_at(self, component: str, block: str) -> float:
         """The strength at a layer of this component and block."""
         encoder = TEXT_ENCODERS.get(component)

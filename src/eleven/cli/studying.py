@@ -156,8 +156,8 @@ def arms_given(texts: Sequence[str]) -> tuple[list[Path], list[Arm]]:
 
     mixes = [parse_mix(shlex.split(text)) if text.strip() != "none" else None for text in texts]
     parts = [part for mix in mixes if mix for part in mix.parts]
-    if any(part.at or part.rise for part in parts) or any(mix.method != "sum" for mix in mixes if mix):
-        raise UsageError("an arm has strengths by block, a rise, or a method.", hint="Give one strength for each file.")
+    if any(part.at or part.live for part in parts) or any(mix.method != "sum" for mix in mixes if mix):
+        raise UsageError("an arm is more than strengths of files.", hint="Give one strength for each file.")
     if not parts:
         raise UsageError("no arm has a model in it.", hint='Give --arm "FILE:0.7 FILE:0.7".')
     files = list(dict.fromkeys(part.file for part in parts))

@@ -55,7 +55,7 @@ def model_of(path: Path) -> Model:
 def infotext_of(recipe: Recipe, size: tuple[int, int], models: Mapping[str, Model]) -> Infotext:
     """The infotext with which A1111 makes the same picture; `models` are the parts' files by SHA-256.
 
-    What its tags cannot tell (blocks, rises, methods, whole models) stands under `Not in tags`.
+    What its tags cannot tell (blocks, what is not plain, methods, whole models) stands under `Not in tags`.
     """
     mix, base, shot = recipe.mix, recipe.base, recipe.shot
     parts = [(part, models[part.sha256]) for part in (mix.parts if mix else ()) if part.is_active]
@@ -87,6 +87,7 @@ def _untold(mix: Mix, parts: Sequence[tuple[Part, Model]]) -> Iterator[str]:
         if model.kind == "lora" and BREAKING & set(model.name):
             yield f"{model.name} {spell(part.strength)} (a name that breaks tags)"
         elsewhere = (f"{address}={spell(value)}" for address, value in part.at.items() if address not in SAYABLE)
-        told = " ".join([*elsewhere, *([f"rise={spell(part.rise)}"] if part.rise else [])])
+        live = (f"{name}={spell(getattr(part, name))}" for name in part.live)
+        told = " ".join([*elsewhere, *live])
         if told:
             yield f"{model.name} {told}"

@@ -89,7 +89,7 @@ def _legend(subject: Subject) -> Iterator[tuple[str, ...]]:
 
 def _strengths(part: Part, axes: Sequence[Axis]) -> str:
     told = {"": spell(part.strength)} | {address: spell(value) for address, value in part.at.items()}
-    told |= {"rise": spell(part.rise)} if part.rise else {}
+    told |= {name: spell(getattr(part, name)) for name in part.live}
     told |= {axis.address: _range(axis) for axis in axes}
     if {"unet", "te"} <= told.keys():
         del told[""]
