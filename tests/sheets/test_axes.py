@@ -159,3 +159,13 @@ def test_letters_go_on_after_z():
     assert [letter(place) for place in (0, 25, 26, 27, 51, 52, 701, 702)] == [
         "a", "z", "aa", "ab", "az", "ba", "zz", "aaa",
     ]  # fmt: skip
+
+
+def test_the_share_for_the_negative_prompt_is_an_axis_of_all_parts():
+    (axis,) = parse_axes(["negative=0..1/0.5"], MIX)
+    assert axis.values == (0, 0.5, 1)
+    assert {part.negative for part in axis.at(MIX, 0.5).parts} == {0.5}
+    assert axis.at(MIX, 1).digest == MIX.digest
+    assert len(parse_axes(["negative=0,1", "a=0,1"], MIX)) == 2
+    with pytest.raises(UsageError, match="range of a share"):
+        parse_axes(["negative=0,3"], MIX)

@@ -10,7 +10,7 @@ from typer import Argument, Option
 PARTS = "FILE:0.7, FILE:unet=0.7,te=0.4, a recipe (.toml, .json), or text with <lora:NAME:0.7>; none: the base alone."
 DETAIL = "More detail (to 1) or less (to -1) by what eleven tune has measured; needs the mix.toml that it wrote."
 STEPS = "Let --detail change early against late steps too, with or without such a recipe; no file can hold that."
-GRID = "Vary strengths, as in a=0..1.2/0.2 or total=1,1.4; twice for two axes."
+GRID = "Vary strengths, as in a=0..1.2/0.2, total=1,1.4 or negative=0..1/0.5; twice for two axes."
 BASE = "A diffusers folder, a single-file checkpoint, or the name of a model on the Hugging Face hub."
 
 

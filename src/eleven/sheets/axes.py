@@ -14,7 +14,8 @@ from eleven.errors import UsageError
 from eleven.mix import Mix, Part
 from eleven.mix_text import spell
 
-TOTAL = "total"
+TOTAL, NEGATIVE = "total", "negative"
+LOWEST_SHARE, HIGHEST_SHARE = -2, 2
 MOST = 100
 """Values on one axis."""
 STRONGEST, FINEST = 100, Decimal("1e-6")
@@ -22,14 +23,17 @@ WIDE = ("unet", "te", "te1", "te2", "te3")
 """Addresses that leave nothing for a part's one strength to decide, or little."""
 GRAMMAR = (
     "Write NAME=VALUES: NAME is a part's letter (a, b … in order) or its file's name without suffix, maybe with .te,"
-    " .unet or a block behind it, or total; VALUES are LOW..HIGH/STEP or a list: a=0..1.2/0.2, total=1,1.4."
+    " .unet or a block behind it, total, or negative; VALUES are LOW..HIGH/STEP or a list: a=0..1.2/0.2, total=1,1.4."
 )
 
 
 @final
 @dataclass(frozen=True)
 class Axis:
-    """What varies along one side of a grid: a part by its place (None: the total), an address in it, and the values."""
+    """What varies along one side of a grid: a part by its place (None: all together), an address in it, and the values.
+
+    Of all together it is the total that varies, or the share for the negative prompt.
+    """
 
     label: str
     part: int | None
@@ -38,6 +42,9 @@ class Axis:
 
     def at(self, mix: Mix, value: float) -> Mix:
         """The mix with this axis at a value."""
+        if self.address == NEGATIVE:
+            parts = tuple(part.model_copy(update={NEGATIVE: value}) for part in mix.parts)
+            return mix.model_copy(update={"parts": parts})
         if self.part is None:
             return _scaled(mix, value / total(mix))
         parts = list(mix.parts)
@@ -71,7 +78,7 @@ def parse_axes(texts: Sequence[str], mix: Mix | None) -> tuple[Axis, ...]:
     axes = tuple(parse_axis(text, mix) for text in texts if mix is not None)
     if len({(axis.part, axis.address) for axis in axes}) < len(axes):
         raise UsageError(f"both axes vary {axes[0].label}.", hint="Vary another part, or give one axis.")
-    if len(axes) > 1 and any(axis.part is None for axis in axes):
+    if len(axes) > 1 and any(axis.label == TOTAL and axis.part is None for axis in axes):
         told = "the total would change what the other axis sets."
         raise UsageError(told, hint="Give the total alone, or vary two parts.")
     return axes
@@ -90,6 +97,8 @@ def parse_axis(text: str, mix: Mix) -> Axis:
         raise UsageError(f"{text!r} has {spell(twice[0])} twice.", hint="Write each value once.")
     if name == TOTAL and TOTAL not in _stems(mix):
         return _total_axis(text, mix, values)
+    if name == NEGATIVE and NEGATIVE not in _stems(mix):
+        return _negative_axis(text, values)
     place, address = _found(name, mix)
     _refuse_hidden(mix.parts[place], address, name)
     return Axis(".".join([letter(place), *([address] if address else [])]), place, address, values)
@@ -103,6 +112,12 @@ def _total_axis(text: str, mix: Mix, values: tuple[float, ...]) -> Axis:
     if strongest > STRONGEST:
         raise UsageError(f"{text!r} takes a part to {strongest:.4g}.", hint=f"Strengths go up to {STRONGEST}.")
     return Axis(TOTAL, None, "", values)
+
+
+def _negative_axis(text: str, values: tuple[float, ...]) -> Axis:
+    if not all(LOWEST_SHARE <= value <= HIGHEST_SHARE for value in values):
+        raise UsageError(f"{text!r} leaves the range of a share.", hint=f"Write {LOWEST_SHARE} to {HIGHEST_SHARE}.")
+    return Axis(NEGATIVE, None, NEGATIVE, values)
 
 
 def _refuse_hidden(part: Part, address: str, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import final
 from eleven.engines.engine import Shot
 from eleven.mix import Mix, Part
 from eleven.mix_text import spell
-from eleven.sheets.axes import Axis, letter
+from eleven.sheets.axes import NEGATIVE, TOTAL, Axis, letter
 from eleven.sheets.page import Row, Sheet
 
 LISTED = 12
@@ -84,7 +84,13 @@ def _legend(subject: Subject) -> Iterator[tuple[str, ...]]:
         yield letter(place), PurePath(part.file).name, _strengths(part, axes)
     for axis in subject.axes:
         if axis.part is None:
-            yield axis.label, "all parts together, in these proportions", _range(axis)
+            yield axis.label, TOGETHER[axis.label], _range(axis)
+
+
+TOGETHER = {
+    TOTAL: "all parts together, in these proportions",
+    NEGATIVE: "the share of all strengths for the negative prompt",
+}
 
 
 def _strengths(part: Part, axes: Sequence[Axis]) -> str:
