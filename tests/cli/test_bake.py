@@ -52,6 +52,14 @@ def failing(capsys, *words, code=2):
     return " ".join(line.partition(": ")[2] for line in lines)
 
 
+def test_a_rise_cannot_be_baked_and_detail_needs_a_study(here, capsys):
+    told = failing(capsys, "a.safetensors:0.7,rise=0.5", "--to", "out.safetensors")
+    assert "a rise of 0.5 over the steps cannot be written into a file" in told
+    assert "--detail-steps" in told
+    assert "mix.toml" in failing(capsys, "a.safetensors:0.7", "--detail", "0.5", "--to", "out.safetensors")
+    assert not (here / "out.safetensors").exists()
+
+
 def test_mix_is_written_and_told(here, capsys):
     assert run(["bake", "a.safetensors:0.7", "b.safetensors:-0.3", "--to", "out.safetensors"]) == 0
     told = capsys.readouterr().out
