@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from measured_recipe import recipe_with_effects
 from pictures_for_tests import FakeEngine, corner
 from PIL import Image
 from tiny_adapters import lora, targets
@@ -18,10 +19,8 @@ from tiny_pipelines import tiny_pipeline
 from eleven.bases.opening import open_base
 from eleven.cli import generating
 from eleven.cli.main import run
-from eleven.effects import Effect, effects_to_toml
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.files.hashes import hashes, identity
-from eleven.mix import Mix, Part
 from eleven.sheets.infotext import read_infotext
 from eleven.sheets.png import read_recipe, read_texts
 from eleven.sheets.recipe import Origin
@@ -115,19 +114,6 @@ def test_grid_has_a_picture_for_every_value_and_the_baseline(engine, tmp_path, c
 def test_grid_without_a_baseline(engine):
     generate(A, "--grid", "total=0.5,1", "--no-baseline", seeds="7")
     assert [mix.parts[0].strength for mix, _ in engine.taken] == [0.5, 1]
-
-
-def recipe_with_effects(folder, name="mix.toml"):
-    """A recipe of both files as a study writes it: b carries more detail, and both the same look."""
-    parts = tuple(Part(file=f"{one}.safetensors", sha256=identity(folder / f"{one}.safetensors")) for one in "ab")
-    slopes = {"overall": 0.1, "overall_error": 0.001, "detail_error": 0.001}
-    effects = [
-        Effect.model_validate(slopes | {"sha256": part.sha256, "detail": detail})
-        for part, detail in zip(parts, (0.1, 0.3), strict=True)
-    ]
-    mix = Mix(parts=tuple(part.model_copy(update={"strength": 0.7}) for part in parts))
-    (folder / name).write_text(f"{mix.to_toml()}\n{effects_to_toml(effects)}", "utf-8")
-    return name
 
 
 def test_detail_moves_strength_by_what_a_study_has_measured(engine, tmp_path, capsys):
