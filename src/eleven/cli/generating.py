@@ -10,6 +10,7 @@ from eleven.cli.console import meter, note, note_resumption, show, show_json
 from eleven.cli.detail import with_detail
 from eleven.engines.engine import Engine, Shot
 from eleven.engines.opening import Setup, open_engine
+from eleven.engines.shot_text import parse_size
 from eleven.errors import UsageError
 from eleven.mix import Mix
 from eleven.mix_text import parse_mix
@@ -33,6 +34,11 @@ class Target:
     baseline: bool = True
     force: bool = False
     as_json: bool = False
+
+
+def size_of(text: str | None) -> tuple[int, int]:
+    """Width and height as they are typed; 0 for the base's own."""
+    return parse_size(text) if text else (0, 0)
 
 
 def mix_of(parts: Sequence[str], models: Sequence[Path], detail: float = 0.0, *, steps: bool = False) -> Mix | None:
