@@ -14,6 +14,7 @@ parts = st.builds(
     sha256=st.sampled_from(["", "ab" * 32, "cd" * 32]),
     strength=strengths,
     at=st.dictionaries(st.sampled_from(["unet", "te", "te2", "IN04", "D07"]), strengths, max_size=3),
+    rise=st.sampled_from([0.0, 0.5, -1.0]),
 )
 mixes = st.builds(
     Mix,
@@ -63,6 +64,16 @@ def test_the_narrowest_address_wins():
     ]
     assert found == [0.1, 0.9, 0.9, 0.4, 0.3]
     assert Part(file="a", strength=0.7).strength_at("unet", "MID") == 0.7
+
+
+def test_a_rise_of_0_is_written_nowhere_and_another_one_is_another_digest():
+    plain, flat, risen = (Mix(parts=(Part(file="a", **more),)) for more in ({}, {"rise": -0.0}, {"rise": 0.5}))
+    assert plain.digest == flat.digest == "19f2b9c790e3b4e45b342142c5fc348f0564435967e4a912818ad7d814d484be"
+    assert "rise" not in flat.to_toml() + flat.to_json()
+    assert risen.digest != plain.digest
+    assert (plain.rises, risen.rises) == (False, True)
+    with pytest.raises(UsageError, match="part 1: rise is not between -1 and 1"):
+        Mix.from_toml('[[parts]]\nfile = "a"\nrise = 1.5\n')
 
 
 def test_a_mix_cannot_be_changed():

@@ -12,6 +12,7 @@ from eleven.mix_text import parse_mix, parse_part, parse_tags
         ("eve.safetensors:0.7", Part(file="eve.safetensors", strength=0.7)),
         ("eve.safetensors:-0.2", Part(file="eve.safetensors", strength=-0.2)),
         ("eve.safetensors:unet=0.7,te=0.4", Part(file="eve.safetensors", at={"unet": 0.7, "te": 0.4})),
+        ("eve.safetensors:0.7,rise=-0.5,te=0.1", Part(file="eve.safetensors", strength=0.7, at={"te": 0.1}, rise=-0.5)),
         ("eve.safetensors:0.7,IN04=0", Part(file="eve.safetensors", strength=0.7, at={"IN04": 0.0})),
         (r"C:\models\eve.safetensors", Part(file=r"C:\models\eve.safetensors")),
         (r"C:\models\eve.safetensors:0.7", Part(file=r"C:\models\eve.safetensors", strength=0.7)),
@@ -24,7 +25,19 @@ def test_a_part_is_read_as_people_type_it(text, part):
 
 
 @pytest.mark.parametrize(
-    "text", [":0.7", "eve:much", "eve:", "eve:nan", "eve:1e9", "eve:te=", "eve:te=0.1,0.2", "eve:=1", "eve:0.7,,te=1"]
+    "text",
+    [
+        ":0.7",
+        "eve:much",
+        "eve:",
+        "eve:nan",
+        "eve:1e9",
+        "eve:te=",
+        "eve:te=0.1,0.2",
+        "eve:=1",
+        "eve:0.7,,te=1",
+        "eve:rise=1.1",
+    ],
 )
 def test_a_malformed_part_is_refused_with_the_right_form(text):
     with pytest.raises(UsageError, match="FILE:0.7"):

@@ -25,7 +25,6 @@ from eleven.lab.people import CONCEPTS, concept
 from eleven.lab.scene import draw_scene
 from eleven.lab.shipped import concept_folder
 from eleven.mix import Mix, Part
-from eleven.scorers.references import photos_of
 from eleven.scorers.scorer import References, Score
 from eleven.sheets.recipe import origin_of
 from eleven.steering import rising, steer
@@ -39,6 +38,7 @@ from eleven.studies.shots import confirmation_shots
 from eleven.studies.space import Space
 from eleven.studies.study import Study
 from eleven.studies.tuning import Row, find, kept
+from evidence import references_of
 
 KINDS = ("lora-a", "lora-b", "loha")
 SETTINGS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -83,7 +83,7 @@ def plan_of(name: str, engine: DiffusersEngine, references: References, search: 
 
 def calibration_of(name: str, engine: DiffusersEngine) -> Calibration:
     """The person's held-out photos as the base can draw them."""
-    references = References(photos_of(concept_folder(name) / "references"), {})
+    references = references_of(name)
     return calibrated("lab", references, redraw(engine.base, list(references.photos.values())))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,55 +27,83 @@ CLEAR = 1.0
 """Standard errors that the detail gained on a way must be above 0, and the overall likeness may be off."""
 HELD = 10.0
 """How much dearer than another change of strengths one is that moves the total or, by a standard error, the look."""
+TOTAL = 0.15
+"""The share of its total that a mix loses at most for less detail."""
 RISING = 0.3
 """The rise of every part at a detail of 1."""
 DIGITS = 4
+ROUNDING = 1e-3
+
+
+class Slopes(NamedTuple):
+    """The effects of all models, a vector for each field of `Effect`."""
+
+    overall: Floats
+    overall_error: Floats
+    detail: Floats
+    detail_error: Floats
 
 
 def steer(strengths: Sequence[float], effects: Sequence[Effect], detail: float, ranges: Sequence[Range]) -> Row:
     """Strengths for this much more detail, from -1 to 1: 0 gives them back, and so do models that carry the same.
 
-    They move along one line, the further the larger `detail` is, and never out of their ranges or below 0. At 1 and -1
-    the first model has gained or lost `FURTHEST` of its strength, or is at the end of its range. UsageError for a
-    detail out of range, and for as many effects as there are not strengths.
+    They move along a line on either side, the further the larger `detail` is, and never out of their ranges or below 0.
+    At 1 and -1 the first model has gained or lost `FURTHEST` of its strength, or is at the end of its range. For less
+    detail the total falls too, where detail clearly falls with it and the look does not; for more it is held, since
+    beyond the best total pictures collapse. UsageError for a detail out of range, and where the lengths differ.
     """
     if not -1 <= detail <= 1:
         raise UsageError(f"a detail of {detail:g} is not between -1 and 1.", hint="Give -1 to 1; 0 changes nothing.")
     if len(effects) != len(strengths):
         told = f"{len(effects)} models were measured, and {len(strengths)} are mixed."
         raise UsageError(told, hint="Run eleven tune with these models.")
-    way = direction(strengths, effects)
-    if way is None or detail == 0:
+    start, slopes = np.array(strengths, float), slopes_of(effects)
+    if detail == 0 or np.count_nonzero(start > 0) < 2:
         return tuple(strengths)
-    start = np.array(strengths)
-    size = abs(detail) * reach(start, np.sign(detail) * way, ranges)
-    return tuple(round(float(one), DIGITS) for one in start + np.sign(detail) * size * way)
+    way = np.sign(detail) * direction(start, slopes)
+    if way.any():
+        way *= reach(start, way, ranges)
+    if detail < 0 and falls_with_the_total(start, slopes):
+        way = way - TOTAL * start
+    if not way.any():
+        return tuple(strengths)
+    size = abs(detail) * min(1.0, reach(start, way, ranges))
+    return tuple(round(float(one), DIGITS) for one in start + size * way)
 
 
-def direction(strengths: Sequence[float], effects: Sequence[Effect]) -> Floats | None:
-    """Where detail rises most for the change of strengths, overall likeness and total kept; None where none is clear.
+def slopes_of(effects: Sequence[Effect]) -> Slopes:
+    """The effects as vectors."""
+    columns = ([getattr(effect, name) for effect in effects] for name in Slopes._fields)
+    return Slopes(*(np.array(column, float) for column in columns))
+
+
+def is_clear(way: Floats, slopes: Slopes) -> bool:
+    """Whether detail surely rises this way, and overall likeness does not surely fall."""
+    error, slack = (float(np.sqrt(np.sum((one * way) ** 2))) for one in (slopes.detail_error, slopes.overall_error))
+    gained, change = float(slopes.detail @ way), float(slopes.overall @ way)
+    return gained > max(CLEAR * error, 0) and change >= -CLEAR * slack - ROUNDING * abs(gained)
+
+
+def falls_with_the_total(start: Floats, slopes: Slopes) -> bool:
+    """Whether detail surely falls with the total, and overall likeness does not."""
+    return is_clear(-start, slopes._replace(detail=-slopes.detail))
+
+
+def direction(start: Floats, slopes: Slopes) -> Floats:
+    """Where detail rises most for the change of strengths, overall likeness and total kept; 0 where nothing is clear.
 
     A change is counted relative to each model's own strength. The more surely overall likeness was measured, the more
     exactly its slope is left out; the total is held too, because what it does besides is on neither scale. Models that
     carry the same in the same proportion leave nothing to gain.
     """
-    start = np.array(strengths, float)
-    overall, errors, detail, unsure = (
-        np.array([getattr(effect, name) for effect in effects])
-        for name in ("overall", "overall_error", "detail", "detail_error")
-    )
     taking = start > 0
-    if taking.sum() < 2:
-        return None
-    sizes, own = start[taking], overall[taking]
-    surely = max(float(np.mean(errors[taking] ** 2)), 1e-9 * float(own @ own), 1e-18)
+    sizes, own = start[taking], slopes.overall[taking]
+    surely = max(float(np.mean(slopes.overall_error[taking] ** 2)), 1e-9 * float(own @ own), 1e-18)
     held = HELD * (np.ones((len(sizes),) * 2) + np.outer(own, own) / surely)
     way = np.zeros(len(start))
-    way[taking] = np.linalg.solve(np.diag(sizes**-2) + held / np.mean(sizes) ** 2, detail[taking])
-    gained, lost = float(detail @ way), abs(float(overall @ way))
-    error, slack = (float(np.sqrt(np.sum((one * way) ** 2))) for one in (unsure, errors))
-    clear = gained > CLEAR * error and gained > 0 and lost <= CLEAR * slack + 1e-3 * gained
-    return way / np.abs(way).max() if clear else None
+    way[taking] = np.linalg.solve(np.diag(sizes**-2) + held / np.mean(sizes) ** 2, slopes.detail[taking])
+    kept = is_clear(way, slopes) and is_clear(way, slopes._replace(overall=-slopes.overall))
+    return way / np.abs(way).max() if kept else np.zeros(len(start))
 
 
 def reach(start: Floats, way: Floats, ranges: Sequence[Range]) -> float:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from measured_recipe import recipe_with_effects
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from eleven.cli.main import run
+from eleven.mix import Mix
 
 SD1 = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_"
 SDXL = "lora_unet_input_blocks_7_1_transformer_blocks_5_attn1_"
@@ -50,6 +52,18 @@ def failing(capsys, *words, code=2):
     assert lines[0].startswith("error: ")
     assert "Traceback" not in told.err
     return " ".join(line.partition(": ")[2] for line in lines)
+
+
+def test_a_rise_cannot_be_baked_and_detail_needs_a_study(here, capsys):
+    told = failing(capsys, "a.safetensors:0.7,rise=0.5", "--to", "out.safetensors")
+    assert "a rise of 0.5 over the steps cannot be written into a file" in told
+    assert "--detail-steps" in told
+    assert "mix.toml" in failing(capsys, "a.safetensors:0.7", "--detail", "0.5", "--to", "out.safetensors")
+    assert not (here / "out.safetensors").exists()
+    assert run(["bake", recipe_with_effects(here), "--detail", "0.5", "--to", "out.safetensors"]) == 0
+    with safe_open(here / "out.safetensors", "pt") as file:
+        mix = Mix.from_json(file.metadata()["eleven.recipe"])
+    assert {part.file: part.strength for part in mix.parts} == {"a.safetensors": 0.49, "b.safetensors": 0.91}
 
 
 def test_mix_is_written_and_told(here, capsys):

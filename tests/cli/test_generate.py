@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from measured_recipe import recipe_with_effects
 from pictures_for_tests import FakeEngine, corner
 from PIL import Image
 from tiny_adapters import lora, targets
@@ -113,6 +114,30 @@ def test_grid_has_a_picture_for_every_value_and_the_baseline(engine, tmp_path, c
 def test_grid_without_a_baseline(engine):
     generate(A, "--grid", "total=0.5,1", "--no-baseline", seeds="7")
     assert [mix.parts[0].strength for mix, _ in engine.taken] == [0.5, 1]
+
+
+def test_detail_moves_strength_by_what_a_study_has_measured(engine, tmp_path, capsys):
+    recipe = recipe_with_effects(tmp_path)
+    generate(recipe, "--detail", "0.5", seeds="1")
+    assert "--detail 0.5: a.safetensors 0.49, b.safetensors 0.91" in capsys.readouterr().err
+    generate(recipe, "--detail", "-0.5", "--detail-steps", "--force", seeds="1")
+    generate(A, "--detail", "1", "--detail-steps", "--force", seeds="1")
+    told = [[(part.strength, part.rise) for part in mix.parts] for mix, _ in engine.taken]
+    assert told == [[(0.49, 0), (0.91, 0)], [(0.91, -0.15), (0.49, -0.15)], [(0.7, 0.3)]]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([A, "--detail", "0.5"], "nothing tells what each model carries"),
+        (["--detail", "0.5"], "no part to steer"),
+        ([A, "--detail-steps"], "without --detail"),
+        ([A, "--detail", "1.5"], "less than or equal to 1"),
+    ],
+)
+def test_detail_that_nothing_can_steer_is_refused(engine, words, told, capsys):
+    assert told in failing(capsys, *words)
+    assert not engine.taken
 
 
 def test_rerun_makes_nothing_again_and_more_seeds_the_rest(engine, capsys):

@@ -85,11 +85,11 @@ def test_embeddings_have_hashes_and_no_tag():
 
 
 def test_what_tags_cannot_tell_is_listed():
-    eve, tuned = part("eve", 0.7, IN04=0.0, te1=0.2), part("tuned", 0.5)
+    eve, tuned = part("eve", 0.7, IN04=0.0, te1=0.2).model_copy(update={"rise": 0.3}), part("tuned", 0.5)
     models = known(eve) | known(tuned, kind="checkpoint")
     mix = Mix(parts=(eve, tuned), method="ties")
     text = told(mix, models)
-    assert text.parameters["Not in tags"] == "method ties, eve IN04=0 te1=0.2, tuned 0.5 (a whole model)"
+    assert text.parameters["Not in tags"] == "method ties, eve IN04=0 te1=0.2 rise=0.3, tuned 0.5 (a whole model)"
     assert text.parameters["Mix"] == mix.digest[:10]
     assert text.tags == (Tag("eve", 0.7, 0.7),)
 

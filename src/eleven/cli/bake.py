@@ -41,8 +41,7 @@ def bake(
     from eleven.exports.baking import Request, bake, refuse_alias
     from eleven.mix_text import RECIPES, parse_mix
 
-    parsed = parse_mix(parts, folders=models or [])
-    mix = with_method(with_detail(parsed, parts, detail) or parsed, method, option or [], seed)
+    mix = with_method(with_detail(parse_mix(parts, folders=models or []), parts, detail), method, option or [], seed)
     if into is not None:
         refuse_adapter_options(rank=rank, energy=energy, dialect=dialect, dtype=dtype, strip_private=strip_private)
     form = form_of(rank or "exact", energy, (dialect or "kohya", dtype or "fp16"), private=strip_private)

@@ -11,12 +11,11 @@ from eleven.mix import Mix
 from eleven.mix_text import is_recipe, read_effects, spell
 
 
-def with_detail(mix: Mix | None, parts: Sequence[str], detail: float, *, steps: bool = False) -> Mix | None:
+def with_detail(mix: Mix, parts: Sequence[str], detail: float, *, steps: bool = False) -> Mix:
     """The mix for this much more detail. UsageError where nothing tells what models carry, and steps may not move."""
     from eleven.steering import rising, steered
 
-    if not detail or mix is None:
-        _refuse(detail, mix, steps=steps)
+    if not detail:
         return mix
     effects = read_effects(Path(parts[0])) if len(parts) == 1 and is_recipe(parts[0]) else ()
     if not effects and not steps:
@@ -31,11 +30,3 @@ def with_detail(mix: Mix | None, parts: Sequence[str], detail: float, *, steps: 
         told = ", ".join(f"{Path(part.file).name} {spell(part.strength)}" for part in found.parts)
         note(f"--detail {detail:g}: {told}")
     return rising(found, detail) if steps else found
-
-
-def _refuse(detail: float, mix: Mix | None, *, steps: bool) -> None:
-    """UsageError for an option that could change nothing."""
-    if steps and not detail:
-        raise UsageError("--detail-steps is given without --detail.", hint="Give --detail 0.5, or leave it out.")
-    if detail and mix is None:
-        raise UsageError(f"--detail {detail:g}: there is no part to steer.", hint="Name at least one fine-tune.")

@@ -46,15 +46,11 @@ def generate(
 
     Example: eleven generate --base sd15 eve.safetensors:0.7 --prompt "a photo of eve" --seeds 1-8 --to pictures
     """
-    from eleven.cli.detail import with_detail
-    from eleven.cli.generating import Setup, Target, make, mix_of
-    from eleven.engines.engine import Shot
-    from eleven.engines.shot_text import all_prompts, parse_seeds, parse_size, sampled_by, shots_of
+    from eleven.cli.generating import Setup, Shot, Target, make, mix_of, size_of
+    from eleven.engines.shot_text import all_prompts, parse_seeds, sampled_by, shots_of
 
-    width, height = parse_size(size) if size else (0, 0)
-    template = Shot("", 0, negative, *sampled_by(sampler, schedule), steps, guidance, width, height, clip_skip)
+    template = Shot("", 0, negative, *sampled_by(sampler, schedule), steps, guidance, *size_of(size), clip_skip)
     shots = shots_of(all_prompts(prompt or [], prompts), parse_seeds(seeds), template)
     setup = Setup(base, device, dtype, batch, low_memory, download)
     target = Target(to, not no_metadata, not no_baseline, force, as_json)
-    mix = with_detail(mix_of(parts or [], models or []), parts or [], detail, steps=detail_steps)
-    make(setup, mix, shots, grid or [], target)
+    make(setup, mix_of(parts or [], models or [], detail, steps=detail_steps), shots, grid or [], target)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eleven.cli.console import meter, note, note_resumption, show, show_json
+from eleven.cli.detail import with_detail
 from eleven.engines.engine import Engine, Shot
 from eleven.engines.opening import Setup, open_engine
+from eleven.engines.shot_text import parse_size
+from eleven.errors import UsageError
 from eleven.mix import Mix
 from eleven.mix_text import parse_mix
 from eleven.sheets.axes import parse_axes
@@ -33,15 +36,24 @@ class Target:
     as_json: bool = False
 
 
-def mix_of(parts: Sequence[str], models: Sequence[Path]) -> Mix | None:
-    """The mix that is asked for, its files known by their hashes; None without parts."""
+def size_of(text: str | None) -> tuple[int, int]:
+    """Width and height as they are typed; 0 for the base's own."""
+    return parse_size(text) if text else (0, 0)
+
+
+def mix_of(parts: Sequence[str], models: Sequence[Path], detail: float = 0.0, *, steps: bool = False) -> Mix | None:
+    """The mix that is asked for, its files known by their hashes, steered; None without parts."""
     from eleven.exports.baking import identified
 
+    if steps and not detail:
+        raise UsageError("--detail-steps is given without --detail.", hint="Give --detail 0.5, or leave it out.")
+    if detail and not parts:
+        raise UsageError(f"--detail {detail:g}: there is no part to steer.", hint="Name at least one fine-tune.")
     if not parts:
         return None
     mix = parse_mix(parts, folders=models)
     known = [identified(part, Path(part.file)).model_copy(update={"file": part.file}) for part in mix.parts]
-    return mix.model_copy(update={"parts": tuple(known)})
+    return with_detail(mix.model_copy(update={"parts": tuple(known)}), parts, detail, steps=steps)
 
 
 def make(setup: Setup, mix: Mix | None, shots: Sequence[Shot], grid: Sequence[str], target: Target) -> None:

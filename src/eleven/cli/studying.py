@@ -101,7 +101,7 @@ def photos_of(folder: Path, impostors: Path | None, scorer: str, trigger: str) -
     return Photos(folder, impostors, scorer, trigger)
 
 
-def wish_of(prompts: Path | None, taken: Taken, asked: Asked) -> Wish:
+def wish_of(prompts: Path | None, taken: Taken, asked: Asked, detail: float = 0.0) -> Wish:
     """What is asked of a study. UsageError for what makes no sense, FileError for a file of prompts without any."""
     from eleven.engines.shot_text import all_prompts, parse_size, sampled_by
     from eleven.main_job import Wish
@@ -111,7 +111,7 @@ def wish_of(prompts: Path | None, taken: Taken, asked: Asked) -> Wish:
     shot = Shot("", 0, negative, *sampled_by(sampler, ""), steps, guidance, width, height)
     given = tuple(all_prompts([], prompts)) if prompts else ()
     weight, budget, seed, span = asked
-    return Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []))
+    return Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []), detail)
 
 
 def budget_of(text: str) -> tuple[int, float]:

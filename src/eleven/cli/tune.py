@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -50,8 +49,7 @@ def tune(
     """
     from eleven.cli.studying import bench, finish, photos_of, setup_of, wish_of
 
-    wish = wish_of(prompts, (negative, sampler, size, steps, guidance), (weight, budget, seed, span))
-    wish = replace(wish, detail=detail)
+    wish = wish_of(prompts, (negative, sampler, size, steps, guidance), (weight, budget, seed, span), detail)
     setup = setup_of(base, (device, dtype), batch, low_memory=low_memory, download=download)
     with bench(setup, models, photos_of(photos, impostors, scorer, trigger), wish, (workers, ray)) as opened:
         finish(opened, to, bake=not no_bake, dry=dry_run, as_json=as_json)

@@ -1,8 +1,8 @@
 """`effects_of`: what each model carries, overall likeness and detail for each unit of its strength, near a mix.
 
 Pictures of a search lie on shared shots, so that what a shot does to every mix drops out. Near mixes count for more
-than far ones, curvature is fitted beside the slopes, and pictures of one mix are no independent evidence: errors are
-those of whole mixes (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13, with the correction for few of them).
+than far ones, models alone for nothing, and pictures of one mix are no independent evidence: errors are those of whole
+mixes (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13, with the correction for few of them).
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from eleven.studies.study import Study
 Floats: TypeAlias = NDArray[np.float64]
 Row = tuple[float, ...]
 
-NEAR = 0.35
+NEAR = 0.3
 """The distance in strengths at which a mix counts for 0.6 of one at the best."""
 STEEPEST = 3.0
-"""Slopes and curvatures are believed to be no more than about so many standard deviations of the scores a unit."""
+"""Slopes are believed to be no more than about so many standard deviations of the scores a unit."""
+FEWEST = 4
+"""Mixes for each model without which nothing is told."""
 
 
 @final
@@ -90,25 +92,23 @@ def estimate(seen: Seen, around: Row) -> Effects | None:
 
 
 def slopes(seen: Seen, values: Floats, around: Floats) -> tuple[Row, Row] | None:
-    """Slopes and their errors by weighted least squares; None below twice as many mixes as there are unknowns."""
-    known = np.isfinite(values)
+    """Slopes and their errors by weighted ridge regression; None where there were too few mixes."""
+    together = (seen.strengths > 0).sum(1) > 1
+    known = np.isfinite(values) & (together | (np.count_nonzero(around) < 2))
     moved, shots, values = seen.strengths[known] - around, seen.shots[known], values[known]
     mixes = groups_of(seen.strengths[known])
-    columns = np.hstack([moved, np.square(moved), np.square(moved.sum(1, keepdims=True))])
-    if len(set(mixes)) < 2 * columns.shape[1]:
+    count = len(around)
+    if len(set(mixes)) < FEWEST * count:
         return None
     weights = np.exp(-np.square(moved).sum(1) / (2 * NEAR**2))
-    columns, values = (within(one, shots, weights) for one in (columns, values[:, None]))
-    spread = float(np.sqrt((weights * values[:, 0] ** 2).sum() / weights.sum()))
-    ridge = np.eye(columns.shape[1]) * (spread / (STEEPEST * max(spread, 1e-12))) ** 2
-    inverse = np.linalg.inv(columns.T @ (columns * weights[:, None]) + ridge)
+    columns, values = within(moved, shots, weights), within(values[:, None], shots, weights)
+    inverse = np.linalg.inv(columns.T @ (columns * weights[:, None]) + np.eye(count) / STEEPEST**2)
     fitted = inverse @ (columns.T @ (weights * values[:, 0]))
     left = (values[:, 0] - columns @ fitted) * weights
     sums = np.stack([np.bincount(mixes, column * left) for column in columns.T])
-    few = len(set(mixes)) / (len(set(mixes)) - columns.shape[1])
+    few = len(set(mixes)) / (len(set(mixes)) - count)
     errors = np.sqrt(np.maximum(few * np.diag(inverse @ sums @ sums.T @ inverse), 0))
-    count = len(around)
-    return tuple(map(float, fitted[:count])), tuple(map(float, errors[:count]))
+    return tuple(map(float, fitted)), tuple(map(float, errors))
 
 
 def groups_of(rows: Floats) -> NDArray[np.int64]:
