@@ -111,7 +111,8 @@ def _trained(base: Base, job: Job, report: Report) -> State:
     try:
         session = Session(pipeline, architecture_of(pipeline), objective_of(pipeline.scheduler), plan, trainee, *parts)
         state = run(session, Place(job.to, identity, job.force), report)
-        told = {"base": base.name, "photos": len(job.photos), "identity": digest_of(identity)}
+        told = {"base": base.name, "base_sha256": base.digest, "base_folder": base.path.is_dir()}
+        told |= {"photos": len(job.photos), "identity": digest_of(identity)}
         captions = [photo.caption for photo in job.photos]
         metadata = trained_metadata(job.to.stem, plan, trainee, captions, {**told, **asdict(outcome(state))})
         write_trained(job.to, trainee.tensors(), metadata, plan.dtype, force=job.force)

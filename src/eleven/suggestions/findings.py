@@ -1,0 +1,212 @@
+"""What of the numbers is worth a remark: models that are one, that are strangers, that were made for another base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from statistics import median
+from typing import Literal, final
+
+from eleven.suggestions.anatomy import Pair
+from eleven.suggestions.models import Case
+from eleven.suggestions.origins import same_base, same_words
+from eleven.suggestions.probe import mean_of_pairs, overlap
+
+REDUNDANT = 0.8
+"""The cosine of weights from which on two models count as one: checkpoints of one run have more, all others far less."""
+ALIKE, STRANGE = 0.9, 0.3
+"""Cosines of predictions above and below which models count as one, and as strangers."""
+STARTED_ALIKE = 0.3
+"""The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
+OPPOSED = -0.1
+WEAK, STRONG = 1 / 3, 3.0
+"""Norms over the median of other models of the same technique."""
+
+
+@final
+@dataclass(frozen=True)
+class Finding:
+    """One remark on some files, by number, with the numbers that it rests on; a name with `_chance` is its chance level.
+
+    A `warning` should be acted on, a `note` explains.
+    """
+
+    kind: str
+    severity: Literal["warning", "note"]
+    files: tuple[int, ...]
+    text: str
+    hint: str
+    numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+def find(case: Case) -> tuple[Finding, ...]:
+    """All findings, warnings first."""
+    found = [one for check in CHECKS for one in check(case)]
+    return tuple(sorted(found, key=lambda one: one.severity != "warning"))
+
+
+def redundant(case: Case) -> Iterator[Finding]:
+    """Two models that do the same."""
+    for pair, first, second in case.pairs():
+        run = bool(first.origin.run) and first.origin.run == second.origin.run
+        numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
+        seen = _predicted(case, pair)
+        if seen is not None:
+            numbers["prediction_cosine"] = seen
+        if pair.cosine >= REDUNDANT or run or (seen is not None and seen >= ALIKE):
+            told = "checkpoints of one run" if run or pair.cosine >= REDUNDANT else "two models that do the same"
+            text = f"{first.name} and {second.name} look like {told} (cosine {pair.cosine:.2f} of the weights)."
+            yield _finding("redundant", pair, text, "Count them as one: halve both strengths, or keep one.", numbers)
+
+
+def strangers(case: Case) -> Iterator[Finding]:
+    """Models whose effect on predictions is unlike that of all others."""
+    if case.probe is None:
+        return
+    table = overlap(case.probe)
+    counted = [number for number, model in enumerate(case.models) if model.changes]
+    for number in counted if len(counted) > 1 else ():
+        others = [table[number][other] for other in counted if other != number]
+        if max(others) < STRANGE:
+            text = f"{case.models[number].name} changes predictions unlike the others "
+            text += f"(overlap {max(others):.2f} at most): another concept, another word, or another base."
+            hint = "Check its trigger word and its base, or leave it out."
+            yield Finding("stranger", "warning", (number,), text, hint, {"prediction_cosine": max(others)})
+
+
+def other_words(case: Case) -> Iterator[Finding]:
+    """Files that name different words; an embedding has a word of its own."""
+    for number, other in _numbers(case):
+        first, second = case.models[number], case.models[other]
+        if first.changes and second.changes and same_words(first.origin, second.origin) is False:
+            text = f"{first.name} is called by “{first.origin.called}”, {second.name} by “{second.origin.called}”: "
+            text += "another concept, or one under two names."
+            hint = "If it is one concept, say both words in the prompt; else do not mix them."
+            yield Finding("other-words", "warning", (number, other), text, hint)
+
+
+def other_bases(case: Case) -> Iterator[Finding]:
+    """Files that were trained on different bases, or on another one than is given."""
+    for number, model in enumerate(case.models):
+        if case.base is not None and same_base(model.origin, case.base) is False:
+            text = f"{model.name} was trained on {model.origin.base or 'another base'}, which is not the given base."
+            hint = "Its change is meant for that base; expect less likeness, or use that base."
+            yield Finding("other-base", "warning", (number,), text, hint)
+    for number, other in _numbers(case):
+        first, second = case.models[number], case.models[other]
+        if same_base(first.origin, second.origin) is False:
+            named = _named(first.origin.base, second.origin.base)
+            text = f"{first.name} and {second.name} were trained on different bases{named}."
+            hint = "Mixes work best where all were trained on the base that is used."
+            yield Finding("different-bases", "warning", (number, other), text, hint)
+
+
+def started_alike(case: Case) -> Iterator[Finding]:
+    """Adapters that began from the same random numbers."""
+    for pair, first, second in case.pairs():
+        if pair.inputs is not None and pair.inputs.beyond >= STARTED_ALIKE and pair.cosine < REDUNDANT:
+            text = f"{first.name} and {second.name} read the same inputs ({_of(pair.inputs.share)}, "
+            text += f"{_of(pair.inputs.expected)} by chance): both began from the same random numbers."
+            numbers = {"inputs": pair.inputs.share, "inputs_chance": pair.inputs.expected}
+            yield _finding("same-start", pair, text, "This is harmless.", numbers, "note")
+
+
+def opposed(case: Case) -> Iterator[Finding]:
+    """Models that undo each other."""
+    for pair, first, second in case.pairs():
+        if pair.cosine <= OPPOSED:
+            text = f"{first.name} and {second.name} pull apart (cosine {pair.cosine:.2f}): together they undo each other."
+            numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
+            yield _finding("opposed", pair, text, "Check that none of them is a slider turned round.", numbers)
+
+
+def sizes(case: Case) -> Iterator[Finding]:
+    """Models much smaller or larger than the others of their technique."""
+    for number, model in enumerate(case.models):
+        ratio, others = relative_norm(case, number)
+        norm = case.anatomy.norms[number]
+        numbers = {"norm": norm, "ratio": ratio}
+        if norm > 0 and ratio < WEAK:
+            text = f"{model.name} changes little (norm {norm:.3g}, {ratio:.2f} of the other {model.technique}'s): "
+            text += "it may be hardly trained."
+            yield Finding("weak", "note", (number,), text, "Start it low, at 0.2–0.4.", numbers)
+        if others > 1 and ratio > STRONG:
+            text = f"{model.name} changes much (norm {norm:.3g}, {ratio:.1f} × the other {model.technique}s')."
+            yield Finding("strong", "note", (number,), text, "Start it lower than the others.", numbers)
+
+
+def no_help(case: Case) -> Iterator[Finding]:
+    """Models that bring predictions no nearer to the photos."""
+    if case.probe is None or not all(band.target for band in case.probe.bands):
+        return
+    for number, model in enumerate(case.models):
+        nearer = sum(band.target[number] for band in case.probe.bands)
+        if model.changes and nearer <= 0:
+            text = f"{model.name} brings the base no nearer to the photos: another concept, another word, or another base."
+            hint = "Check its trigger word and its base, or leave it out."
+            yield Finding("no-help", "warning", (number,), text, hint, {"target": nearer})
+
+
+def unmeasured(case: Case) -> Iterator[Finding]:
+    """Changes that are not known."""
+    for number, model in enumerate(case.models):
+        needs, failed = case.anatomy.needs_base[number], case.anatomy.failed[number]
+        if needs:
+            text = f"{needs} layers of {model.name} depend on the base and were not measured."
+            yield Finding("needs-base", "note", (number,), text, "Name the base with --base.", {"layers": needs})
+        if failed:
+            text = f"{failed} layers of {model.name} cannot be read and were not measured."
+            yield Finding("damaged", "warning", (number,), text, "`eleven inspect` tells which.", {"layers": failed})
+
+
+CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    redundant, strangers, no_help, other_words, other_bases, opposed, unmeasured, sizes, started_alike,
+)  # fmt: skip
+
+
+def relative_norm(case: Case, number: int) -> tuple[float, int]:
+    """A model's norm over the median of the others of its technique, and how many those are; 1 without others."""
+    own, norms = case.models[number], case.anatomy.norms
+    others = [
+        norms[other]
+        for other, model in enumerate(case.models)
+        if other != number and model.technique == own.technique and norms[other] > 0
+    ]
+    return (norms[number] / median(others), len(others)) if others else (1.0, 0)
+
+
+def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
+    """ρ of some models; None without a probe."""
+    if case.probe is None:
+        return None
+    table = overlap(case.probe)
+    return mean_of_pairs([[table[row][column] for column in numbers] for row in numbers])
+
+
+def _numbers(case: Case) -> Iterator[tuple[int, int]]:
+    """Every two models, by number."""
+    return combinations(range(len(case.models)), 2)
+
+
+def _predicted(case: Case, pair: Pair) -> float | None:
+    return overlap(case.probe)[pair.first][pair.second] if case.probe is not None else None
+
+
+def _finding(
+    kind: str,
+    pair: Pair,
+    text: str,
+    hint: str,
+    numbers: Mapping[str, float],
+    severity: Literal["warning", "note"] = "warning",
+) -> Finding:
+    return Finding(kind, severity, (pair.first, pair.second), text, hint, numbers)
+
+
+def _named(first: str, second: str) -> str:
+    return f" ({first} and {second})" if first and second and first != second else ""
+
+
+def _of(share: float) -> str:
+    return f"{100 * share:.0f} %"
