@@ -12,7 +12,7 @@ from pathlib import Path
 from eleven.cli.console import meter, note, show, show_json, show_table
 from eleven.engines.opening import Setup
 from eleven.errors import OutputError, UsageError
-from eleven.reports.suggestion_text import PAIRS, STRENGTHS, closing_lines, finding_lines, pair_rows, strength_rows
+from eleven.reports.suggestion_text import STRENGTHS, closing_lines, finding_lines, pair_table, strength_rows
 from eleven.reports.suggestion_view import SuggestionView, view_of
 from eleven.suggestions.suggesting import Examined, conclude, examine
 
@@ -87,7 +87,7 @@ def show_view(view: SuggestionView) -> None:
     show_table(STRENGTHS, strength_rows(view))
     show("")
     if view.pairs:
-        show_table(PAIRS, pair_rows(view))
+        show_table(*pair_table(view))
         show("")
     for line in (*finding_lines(view, width), *closing_lines(view, width)):
         show(line)

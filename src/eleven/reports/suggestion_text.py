@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from eleven.reports.suggestion_view import PairView, SuggestionView
 
 STRENGTHS = ("model", "technique", "norm", "strength", "why")
-PAIRS = ("pair", "weights", "(chance)", "inputs", "(chance)", "outputs", "(chance)", "predictions")
+PAIRS = ("pair", "weights", "(chance)", "inputs", "(chance)", "outputs", "(chance)")
 
 
 def strength_rows(view: SuggestionView) -> list[tuple[str, ...]]:
@@ -19,9 +19,13 @@ def strength_rows(view: SuggestionView) -> list[tuple[str, ...]]:
     ]
 
 
-def pair_rows(view: SuggestionView) -> list[tuple[str, ...]]:
-    """A row for each pair, one cell for each of `PAIRS`."""
-    return [(f"{view.files[one.first].name} + {view.files[one.second].name}", *_cells(one)) for one in view.pairs]
+def pair_table(view: SuggestionView) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The headings, and a row for each pair; predictions only where a base was asked."""
+    rows = [(f"{view.files[one.first].name} + {view.files[one.second].name}", *_cells(one)) for one in view.pairs]
+    if not view.bands:
+        return PAIRS, rows
+    seen = [f"{one.predictions:+.2f}" for one in view.pairs if one.predictions is not None]
+    return (*PAIRS, "predictions"), [(*row, cell) for row, cell in zip(rows, seen, strict=True)]
 
 
 def finding_lines(view: SuggestionView, width: int = 80) -> Iterator[str]:
@@ -44,12 +48,11 @@ def closing_lines(view: SuggestionView, width: int = 80) -> Iterator[str]:
 def _cells(one: PairView) -> tuple[str, ...]:
     return (
         f"{one.cosine:+.3f}",
-        f"±{one.cosine_chance:.3f}",
+        f"±{one.cosine_chance:.4f}",
         percent(one.inputs),
         percent(one.inputs_chance),
         percent(one.outputs),
         percent(one.outputs_chance),
-        "" if one.predictions is None else f"{one.predictions:+.2f}",
     )
 
 

@@ -11,6 +11,7 @@ from eleven.errors import BaseNeeded, TensorError
 from eleven.finetunes.adapter import Adapter
 from eleven.finetunes.finetune import FineTune
 from eleven.layers.layer import Layer
+from eleven.techniques.exact import is_finite
 from eleven.thin import Pair, side_by_side
 
 
@@ -72,12 +73,16 @@ def _changes(number: int, tune: FineTune, module: str) -> list[tuple[Layer, Chan
     thin = side_by_side([(1.0, plain[1])]) if plain else None
     if plain and thin:
         return [(plain[0], Change(number, thin))]
-    return [(layer, _change(number, delta)) for layer, delta in tune.change(module)]
+    return [(layer, Change(number, _content(tune, layer, delta))) for layer, delta in tune.change(module)]
 
 
-def _change(number: int, delta: Delta) -> Change:
+def _content(tune: FineTune, layer: Layer, delta: Delta) -> Pair | Delta:
+    """Factors in numpy where there are some. TensorError where a number is not finite."""
     both = delta.factors()
-    return Change(number, delta if both is None else (both[0].float().numpy(), both[1].float().numpy()))
+    for matrix in both or (delta.dense(),):
+        if not is_finite(matrix):
+            raise TensorError(f"{tune.path.name}: {layer.name} has numbers that are infinite or not one.")
+    return delta if both is None else (both[0].float().numpy(), both[1].float().numpy())
 
 
 def shape_of(pair: Pair) -> tuple[int, int]:

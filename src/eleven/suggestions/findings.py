@@ -13,8 +13,9 @@ from eleven.suggestions.models import Case
 from eleven.suggestions.origins import same_base, same_words
 from eleven.suggestions.probe import mean_of_pairs, overlap
 
-REDUNDANT = 0.8
-"""The cosine of weights from which on two models count as one: checkpoints of one run have more, all others far less."""
+REDUNDANT, SAME_FACTORS = 0.7, 0.5
+"""The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints have 0.6
+and more of the factors, even of the first tenth and the half; trainings apart on the same photos 0.3 and 0.02."""
 ALIKE, STRANGE = 0.9, 0.3
 """Cosines of predictions above and below which models count as one, and as strangers."""
 STARTED_ALIKE = 0.3
@@ -49,15 +50,21 @@ def find(case: Case) -> tuple[Finding, ...]:
 def redundant(case: Case) -> Iterator[Finding]:
     """Two models that do the same."""
     for pair, first, second in case.pairs():
-        run = bool(first.origin.run) and first.origin.run == second.origin.run
+        run = one_run(pair) or (bool(first.origin.run) and first.origin.run == second.origin.run)
+        seen = overlap(case.probe)[pair.first][pair.second] if case.probe is not None else None
+        if not run and (seen is None or seen < ALIKE):
+            continue
         numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
-        seen = _predicted(case, pair)
-        if seen is not None:
-            numbers["prediction_cosine"] = seen
-        if pair.cosine >= REDUNDANT or run or (seen is not None and seen >= ALIKE):
-            told = "checkpoints of one run" if run or pair.cosine >= REDUNDANT else "two models that do the same"
-            text = f"{first.name} and {second.name} look like {told} (cosine {pair.cosine:.2f} of the weights)."
-            yield _finding("redundant", pair, text, "Count them as one: halve both strengths, or keep one.", numbers)
+        numbers |= {"prediction_cosine": seen} if seen is not None else {}
+        told = "look like checkpoints of one run" if run else "do nearly the same to predictions"
+        text = f"{first.name} and {second.name} {told} (cosine of the weights {pair.cosine:.2f}, by chance ±{pair.spread:.4f})."
+        yield _finding("redundant", pair, text, "Count them as one: halve both strengths, or keep one.", numbers)
+
+
+def one_run(pair: Pair) -> bool:
+    """Whether weights are as alike as only those of one training are."""
+    factors = pair.downs is not None and pair.ups is not None and min(pair.downs, pair.ups) >= SAME_FACTORS
+    return factors or pair.cosine >= REDUNDANT
 
 
 def strangers(case: Case) -> Iterator[Finding]:
@@ -105,7 +112,7 @@ def other_bases(case: Case) -> Iterator[Finding]:
 def started_alike(case: Case) -> Iterator[Finding]:
     """Adapters that began from the same random numbers."""
     for pair, first, second in case.pairs():
-        if pair.inputs is not None and pair.inputs.beyond >= STARTED_ALIKE and pair.cosine < REDUNDANT:
+        if pair.inputs is not None and pair.inputs.beyond >= STARTED_ALIKE and not one_run(pair):
             text = f"{first.name} and {second.name} read the same inputs ({_of(pair.inputs.share)}, "
             text += f"{_of(pair.inputs.expected)} by chance): both began from the same random numbers."
             numbers = {"inputs": pair.inputs.share, "inputs_chance": pair.inputs.expected}
@@ -187,10 +194,6 @@ def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
 def _numbers(case: Case) -> Iterator[tuple[int, int]]:
     """Every two models, by number."""
     return combinations(range(len(case.models)), 2)
-
-
-def _predicted(case: Case, pair: Pair) -> float | None:
-    return overlap(case.probe)[pair.first][pair.second] if case.probe is not None else None
 
 
 def _finding(

@@ -47,9 +47,14 @@ class Shared:
 
 
 def whitener(gram: Matrix) -> Matrix:
-    """W with WᵀGW = 1 for the directions that a Gram matrix G (r, r) has: with rows A, WᵀA is orthonormal."""
+    """W with WᵀGW = 1 for the directions that a Gram matrix G (r, r) has: with rows A, WᵀA is orthonormal.
+
+    No directions where G is not finite, as of numbers too large to be squared.
+    """
+    if not np.isfinite(gram).all():
+        return np.empty((len(gram), 0))
     squares, vectors = np.linalg.eigh(gram)
-    kept = squares > FLAT * max(squares[-1], np.finfo(np.float64).tiny) if len(squares) else squares > 0
+    kept = squares > FLAT * max(squares.max(initial=0.0), np.finfo(np.float64).tiny)
     return vectors[:, kept] / np.sqrt(squares[kept])
 
 
