@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from statistics import median
 from typing import Literal, final
 
 from eleven.suggestions.anatomy import Pair
 from eleven.suggestions.models import Case
-from eleven.suggestions.origins import same_base, same_words
+from eleven.suggestions.origins import Origin, same_base, same_words
 from eleven.suggestions.probe import mean_of_pairs, overlap
 
 REDUNDANT, SAME_FACTORS = 0.7, 0.5
@@ -22,7 +21,7 @@ STARTED_ALIKE = 0.3
 """The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
 OPPOSED = -0.1
 WEAK, STRONG = 1 / 3, 3.0
-"""Norms over the median of other models of the same technique."""
+"""Norms over the median of the models of the same technique; of two, a small one is told from a large one only."""
 
 
 @final
@@ -84,13 +83,13 @@ def strangers(case: Case) -> Iterator[Finding]:
 
 def other_words(case: Case) -> Iterator[Finding]:
     """Files that name different words; an embedding has a word of its own."""
-    for number, other in _numbers(case):
-        first, second = case.models[number], case.models[other]
-        if first.changes and second.changes and same_words(first.origin, second.origin) is False:
-            text = f"{first.name} is called by “{first.origin.called}”, {second.name} by “{second.origin.called}”: "
-            text += "another concept, or one under two names."
-            hint = "If it is one concept, say both words in the prompt; else do not mix them."
-            yield Finding("other-words", "warning", (number, other), text, hint)
+    told = [number for number, model in enumerate(case.models) if model.changes and model.origin.words]
+    groups = _groups(case, told, same_words)
+    if len(groups) > 1:
+        said = [f"{_listed(case, group)} by “{case.models[group[0]].origin.called}”" for group in groups]
+        text = f"Called by different words: {'; '.join(said)}. Other concepts, or one under several names."
+        hint = "If it is one concept, say all the words in the prompt; else do not mix them."
+        yield Finding("other-words", "warning", tuple(sorted(sum(groups, ()))), text, hint)
 
 
 def other_bases(case: Case) -> Iterator[Finding]:
@@ -100,13 +99,13 @@ def other_bases(case: Case) -> Iterator[Finding]:
             text = f"{model.name} was trained on {model.origin.base or 'another base'}, which is not the given base."
             hint = "Its change is meant for that base; expect less likeness, or use that base."
             yield Finding("other-base", "warning", (number,), text, hint)
-    for number, other in _numbers(case):
-        first, second = case.models[number], case.models[other]
-        if same_base(first.origin, second.origin) is False:
-            named = _named(first.origin.base, second.origin.base)
-            text = f"{first.name} and {second.name} were trained on different bases{named}."
-            hint = "Mixes work best where all were trained on the base that is used."
-            yield Finding("different-bases", "warning", (number, other), text, hint)
+    told = [number for number, model in enumerate(case.models) if model.origin.has_base]
+    groups = _groups(case, told, same_base)
+    if len(groups) > 1:
+        said = [f"{_listed(case, group)} on {case.models[group[0]].origin.base or 'another'}" for group in groups]
+        text = f"Trained on different bases: {'; '.join(said)}."
+        hint = "Mixes work best where all were trained on the base that is used."
+        yield Finding("different-bases", "warning", tuple(sorted(sum(groups, ()))), text, hint)
 
 
 def started_alike(case: Case) -> Iterator[Finding]:
@@ -131,15 +130,15 @@ def opposed(case: Case) -> Iterator[Finding]:
 def sizes(case: Case) -> Iterator[Finding]:
     """Models much smaller or larger than the others of their technique."""
     for number, model in enumerate(case.models):
-        ratio, others = relative_norm(case, number)
+        ratio, count = relative_norm(case, number)
         norm = case.anatomy.norms[number]
         numbers = {"norm": norm, "ratio": ratio}
         if norm > 0 and ratio < WEAK:
-            text = f"{model.name} changes little (norm {norm:.3g}, {ratio:.2f} of the other {model.technique}'s): "
+            text = f"{model.name} changes little (norm {norm:.3g}, {ratio:.2f} of the median {model.technique} here): "
             text += "it may be hardly trained."
             yield Finding("weak", "note", (number,), text, "Start it low, at 0.2–0.4.", numbers)
-        if others > 1 and ratio > STRONG:
-            text = f"{model.name} changes much (norm {norm:.3g}, {ratio:.1f} × the other {model.technique}s')."
+        if count > 2 and ratio > STRONG:
+            text = f"{model.name} changes much (norm {norm:.3g}, {ratio:.1f} × the median {model.technique} here)."
             yield Finding("strong", "note", (number,), text, "Start it lower than the others.", numbers)
 
 
@@ -173,14 +172,10 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
 
 
 def relative_norm(case: Case, number: int) -> tuple[float, int]:
-    """A model's norm over the median of the others of its technique, and how many those are; 1 without others."""
+    """A model's norm over the median of all of its technique, and how many those are."""
     own, norms = case.models[number], case.anatomy.norms
-    others = [
-        norms[other]
-        for other, model in enumerate(case.models)
-        if other != number and model.technique == own.technique and norms[other] > 0
-    ]
-    return (norms[number] / median(others), len(others)) if others else (1.0, 0)
+    alike = [norm for norm, model in zip(norms, case.models, strict=True) if model.technique == own.technique and norm > 0]
+    return (norms[number] / median(alike), len(alike)) if alike else (1.0, 0)
 
 
 def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
@@ -191,9 +186,29 @@ def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
     return mean_of_pairs([[table[row][column] for column in numbers] for row in numbers])
 
 
-def _numbers(case: Case) -> Iterator[tuple[int, int]]:
-    """Every two models, by number."""
-    return combinations(range(len(case.models)), 2)
+def _groups(
+    case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]
+) -> list[tuple[int, ...]]:
+    """The models in groups, each with those that nothing sets apart from the group's first."""
+    groups: list[tuple[int, ...]] = []
+    for number in numbers:
+        at = next(
+            (
+                place
+                for place, group in enumerate(groups)
+                if same(case.models[number].origin, case.models[group[0]].origin) is not False
+            ),
+            None,
+        )
+        if at is None:
+            groups.append((number,))
+        else:
+            groups[at] = (*groups[at], number)
+    return groups
+
+
+def _listed(case: Case, numbers: Sequence[int]) -> str:
+    return ", ".join(case.models[number].name for number in numbers)
 
 
 def _finding(
@@ -205,10 +220,6 @@ def _finding(
     severity: Literal["warning", "note"] = "warning",
 ) -> Finding:
     return Finding(kind, severity, (pair.first, pair.second), text, hint, numbers)
-
-
-def _named(first: str, second: str) -> str:
-    return f" ({first} and {second})" if first and second and first != second else ""
 
 
 def _of(share: float) -> str:

@@ -35,6 +35,11 @@ class Origin:
     words: tuple[str, ...] = ()
 
     @property
+    def has_base(self) -> bool:
+        """Whether it tells its base by a hash."""
+        return bool(self.base_sha256 or self.base_short)
+
+    @property
     def called(self) -> str:
         """The surest word."""
         return self.words[0] if self.words else ""

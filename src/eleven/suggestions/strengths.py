@@ -115,10 +115,10 @@ def _by_size(case: Case, groups: Groups) -> dict[int, float]:
 
 def _tempered(case: Case, number: int, count: int) -> float:
     """The factor on a model's even share that its norm justifies."""
-    ratio, others = relative_norm(case, number)
+    ratio, alike = relative_norm(case, number)
     if ratio < WEAK:
         return min(1.0, FAINT / preset(count)[0])
-    return max(TAMED, 1 / ratio) if others > 1 and ratio > STRONG else 1.0
+    return max(TAMED, 1 / ratio) if alike > 2 and ratio > STRONG else 1.0
 
 
 def _split(groups: Groups, shares: Sequence[float]) -> dict[int, float]:
@@ -136,7 +136,7 @@ def _reason(case: Case, number: int, group: tuple[int, ...], *, by_photos: bool)
         return f"shares one place with {others}"
     if case.probe is not None:
         return "in proportion to how much it helps with the photos" if by_photos else "by how much it changes predictions"
-    ratio, others = relative_norm(case, number)
+    ratio, alike = relative_norm(case, number)
     if ratio < WEAK:
         return "weak: it changes little"
-    return "strong: it changes more than the others" if others > 1 and ratio > STRONG else "an even share"
+    return "strong: it changes more than the others" if alike > 2 and ratio > STRONG else "an even share"
