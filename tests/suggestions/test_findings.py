@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from adapters_for_tests import factors, near, write_lora
+
 from eleven.lab.shipped import concept_folder
 from eleven.suggestions.findings import find
 from eleven.suggestions.probe import Band, Probe
@@ -49,7 +49,8 @@ def test_an_early_and_a_late_checkpoint_are_redundant_by_their_factors(tmp_path)
     """Factors that moved far still lie nearer than those of any other run."""
     start, end = factors(0), factors(1)
     moved = {
-        name: tuple(0.6 * one + 0.8 * other for one, other in zip(start[name], end[name], strict=True)) for name in start
+        name: tuple(0.6 * one + 0.8 * other for one, other in zip(start[name], end[name], strict=True))
+        for name in start
     }
     one, late = write_lora(tmp_path / "one.safetensors", start), write_lora(tmp_path / "late.safetensors", moved)
     found = kinds(one, late)["redundant", (0, 1)]
@@ -82,7 +83,9 @@ def test_an_equal_start_alone_is_only_a_note(tmp_path):
 def test_other_words_and_other_bases_are_told(tmp_path):
     paths = [
         write_lora(tmp_path / "a.safetensors", factors(0), modelspec__trigger_phrase="eve", ss_new_sd_model_hash=SHA),
-        write_lora(tmp_path / "b.safetensors", factors(1), modelspec__trigger_phrase="anna", ss_new_sd_model_hash=OTHER),
+        write_lora(
+            tmp_path / "b.safetensors", factors(1), modelspec__trigger_phrase="anna", ss_new_sd_model_hash=OTHER
+        ),
         write_lora(tmp_path / "c.safetensors", factors(2), modelspec__trigger_phrase="eve", ss_new_sd_model_hash=SHA),
     ]
     found = kinds(*paths)
@@ -119,7 +122,9 @@ def test_models_that_undo_each_other_are_told(tmp_path):
 def test_a_weak_and_a_strong_model_are_told(tmp_path):
     sizes = (1.0, 1.1, 0.1, 9.0)
     paths = [
-        write_lora(tmp_path / f"{seed}.safetensors", {name: (size * up, down) for name, (up, down) in factors(seed).items()})
+        write_lora(
+            tmp_path / f"{seed}.safetensors", {name: (size * up, down) for name, (up, down) in factors(seed).items()}
+        )
         for seed, size in enumerate(sizes)
     ]
     assert set(kinds(*paths)) == {("weak", (2,)), ("strong", (3,))}
@@ -140,7 +145,10 @@ def test_predictions_tell_strangers_twins_and_what_does_not_help(tmp_path):
 
 
 def test_two_strangers_are_both_told(tmp_path):
-    assert set(kinds(*apart(tmp_path, 2), probe=probed([[1, 0.1], [0.1, 1]]))) == {("stranger", (0,)), ("stranger", (1,))}
+    assert set(kinds(*apart(tmp_path, 2), probe=probed([[1, 0.1], [0.1, 1]]))) == {
+        ("stranger", (0,)),
+        ("stranger", (1,)),
+    }
 
 
 def test_warnings_come_first(tmp_path):
@@ -161,7 +169,7 @@ def test_the_labs_models_are_never_taken_for_one_and_words_tell_the_cat_from_the
     people, cats = words.text.partition(".")[0].split("; ")
     assert people.endswith("by “sks person”")
     assert cats.endswith("by “sks cat”")
-    assert {name for name in cats.split(" by ")[0].split(", ")} == {path.stem for path in LAB if "minka" in path.name}
+    assert set(cats.split(" by ")[0].split(", ")) == {path.stem for path in LAB if "minka" in path.name}
 
 
 @pytest.mark.skipif(not ASSETS.is_dir(), reason="the collection of real files is not here: ../shared/assets")

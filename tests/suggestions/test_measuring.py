@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from adapters_for_tests import IN, MODULES, OUT, factors, write_full, write_lora
 from safetensors.torch import save_file
 
-from adapters_for_tests import IN, MODULES, OUT, factors, write_full, write_lora
 from eleven.finetunes.opening import open_finetune
 from eleven.suggestions.measuring import measure, modules_of
 from eleven.suggestions.subspaces import Shared, shared, whitener
@@ -59,7 +59,10 @@ def test_order_of_files_does_not_matter(tmp_path):
 def test_a_model_turned_up_has_a_larger_norm_and_nothing_else_changes(tmp_path):
     still, plain = factors(0), factors(1)
     louder = {name: (3 * up, down) for name, (up, down) in plain.items()}
-    paths = [write_lora(tmp_path / f"{name}.safetensors", found) for name, found in (("a", still), ("b", plain), ("c", louder))]
+    paths = [
+        write_lora(tmp_path / f"{name}.safetensors", found)
+        for name, found in (("a", still), ("b", plain), ("c", louder))
+    ]
     found = measured(*paths)
     assert found.norms[2] == pytest.approx(3 * found.norms[1], rel=1e-5)
     one, other = found.pair(0, 1), found.pair(0, 2)
@@ -88,7 +91,9 @@ def test_one_change_in_three_techniques_is_one_change(tmp_path):
 
 def test_chance_levels_are_those_of_random_models(tmp_path):
     draws = [
-        measured(*(write_lora(tmp_path / f"{side}.safetensors", factors(2 * seed + side, rank=6 + side)) for side in (0, 1)))
+        measured(
+            *(write_lora(tmp_path / f"{side}.safetensors", factors(2 * seed + side, rank=6 + side)) for side in (0, 1))
+        )
         for seed in range(60)
     ]
     pairs = [one.pair(0, 1) for one in draws]
@@ -105,7 +110,9 @@ def test_equal_inputs_are_wholly_shared_however_they_are_mixed(tmp_path):
     first = factors(0)
     turn = np.random.default_rng(1).standard_normal((4, 4))
     turned = {name: (up, turn @ first[name][1]) for name, (up, _) in factors(9).items()}
-    pair = measured(write_lora(tmp_path / "a.safetensors", first), write_lora(tmp_path / "b.safetensors", turned)).pair(0, 1)
+    pair = measured(write_lora(tmp_path / "a.safetensors", first), write_lora(tmp_path / "b.safetensors", turned)).pair(
+        0, 1
+    )
     assert pair.inputs.share == pytest.approx(1, abs=1e-3)
     assert pair.inputs.beyond == pytest.approx(1, abs=1e-3)
     assert pair.outputs.share < 0.3

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-
 from adapters_for_tests import factors, write_lora
+
 from eleven.finetunes.opening import open_finetune
 from eleven.suggestions.origins import Origin, origin_of, same_base, same_words
 

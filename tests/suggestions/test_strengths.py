@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 from adapters_for_tests import factors, near, write_lora
+
 from eleven.errors import FamilyMismatch, FileError, UsageError
 from eleven.finetunes.opening import open_finetune
 from eleven.mix import Mix
@@ -11,7 +11,9 @@ from eleven.suggestions.suggesting import conclude, examine
 
 def written(tmp_path, *sizes):
     return [
-        write_lora(tmp_path / f"{seed}.safetensors", {name: (size * up, down) for name, (up, down) in factors(seed).items()})
+        write_lora(
+            tmp_path / f"{seed}.safetensors", {name: (size * up, down) for name, (up, down) in factors(seed).items()}
+        )
         for seed, size in enumerate(sizes)
     ]
 
@@ -21,7 +23,9 @@ def suggested(paths, probe=None, **more):
 
 
 def probed(gram, target=()):
-    return Probe((Band("all", 0.0, 1.0, tuple(map(tuple, np.asarray(gram, float))), tuple(target), float(len(target) > 0)),))
+    return Probe(
+        (Band("all", 0.0, 1.0, tuple(map(tuple, np.asarray(gram, float))), tuple(target), float(len(target) > 0)),)
+    )
 
 
 @pytest.mark.parametrize(("count", "strength"), [(1, 1.0), (2, 0.7), (3, 0.48)])
@@ -85,7 +89,10 @@ def test_a_stranger_is_set_aside_where_others_are_left(tmp_path):
     found = suggested(written(tmp_path, 1.0, 1.0, 1.0), probed(gram))
     assert found.suggestion.strengths == (0.62, 0.62, 0.0)
     assert found.suggestion.reasons[2] == "set aside: a stranger to the others"
-    assert [part.file for part in found.mix().parts] == [str(tmp_path / "0.safetensors"), str(tmp_path / "1.safetensors")]
+    assert [part.file for part in found.mix().parts] == [
+        str(tmp_path / "0.safetensors"),
+        str(tmp_path / "1.safetensors"),
+    ]
 
 
 def test_the_total_is_bounded_where_nothing_is_shared(tmp_path):

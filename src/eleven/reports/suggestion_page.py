@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from eleven.reports.charts.heat import draw_blocks, draw_matrices
 from eleven.reports.study_charts import NARROW, WIDE, Chart
 from eleven.reports.study_page import PAGES, hash_of
@@ -49,7 +51,7 @@ def charts_of(view: SuggestionView) -> dict[str, Chart]:
     return found
 
 
-def shares_of(norms: dict[str, float]) -> dict[str, float]:
+def shares_of(norms: Mapping[str, float]) -> dict[str, float]:
     """What each block has of the whole, whose squared norm is the sum of the blocks'."""
     whole = sum(norm * norm for norm in norms.values())
     return {name: norm * norm / whole if whole else 0.0 for name, norm in norms.items()}

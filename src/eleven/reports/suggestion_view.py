@@ -153,8 +153,12 @@ def view_of(examined: Examined) -> SuggestionView:
 def limits_of(case: Case) -> str:
     """What cannot be known of these models in this way."""
     if case.probe is None:
-        told = "Files alone do not tell whether models are of one concept: trained apart, even such models have weights "
-        return told + "that hardly look alike. Name the base with --base to compare what they change in its predictions."
+        told = (
+            "Files alone do not tell whether models are of one concept: trained apart, even such models have weights "
+        )
+        return (
+            told + "that hardly look alike. Name the base with --base to compare what they change in its predictions."
+        )
     told = "The total is a prediction: where it matters, try 0.9 to 1.3 times it, or let `eleven tune` find it."
     return told if case.probe.bands and case.probe.bands[0].target else f"{told} --photos finds the proportions."
 

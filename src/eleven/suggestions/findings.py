@@ -13,8 +13,8 @@ from eleven.suggestions.origins import Origin, same_base, same_words
 from eleven.suggestions.probe import mean_of_pairs, overlap
 
 REDUNDANT, SAME_FACTORS = 0.7, 0.5
-"""The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints have 0.6
-and more of the factors, even of the first tenth and the half; trainings apart on the same photos 0.3 and 0.02."""
+"""The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints after a
+tenth and all of the steps have 0.44 and 0.60, trainings apart on the same photos 0.28 and 0.02."""
 ALIKE, STRANGE = 0.9, 0.3
 """Cosines of predictions above and below which models count as one, and as strangers."""
 STARTED_ALIKE = 0.3
@@ -27,17 +27,20 @@ WEAK, STRONG = 1 / 3, 3.0
 @final
 @dataclass(frozen=True)
 class Finding:
-    """One remark on some files, by number, with the numbers that it rests on; a name with `_chance` is its chance level.
-
-    A `warning` should be acted on, a `note` explains.
-    """
+    """One remark, with the numbers that it rests on."""
 
     kind: str
+    """Its name, such as `redundant`."""
     severity: Literal["warning", "note"]
+    """`warning`: should be acted on; `note`: explains."""
     files: tuple[int, ...]
+    """The models that it is about."""
     text: str
+    """What was found."""
     hint: str
+    """What to do about it."""
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What it rests on by name; the chance level of `x` is `x_chance`."""
 
 
 def find(case: Case) -> tuple[Finding, ...]:
@@ -56,8 +59,10 @@ def redundant(case: Case) -> Iterator[Finding]:
         numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
         numbers |= {"prediction_cosine": seen} if seen is not None else {}
         told = "look like checkpoints of one run" if run else "do nearly the same to predictions"
-        text = f"{first.name} and {second.name} {told} (cosine of the weights {pair.cosine:.2f}, by chance ±{pair.spread:.4f})."
-        yield _finding("redundant", pair, text, "Count them as one: halve both strengths, or keep one.", numbers)
+        text = f"{first.name} and {second.name} {told} "
+        text += f"(cosine of the weights {pair.cosine:.2f}, by chance ±{pair.spread:.4f})."
+        hint = "Count them as one: halve both strengths, or keep one."
+        yield Finding("redundant", "warning", (pair.first, pair.second), text, hint, numbers)
 
 
 def one_run(pair: Pair) -> bool:
@@ -95,8 +100,10 @@ def other_words(case: Case) -> Iterator[Finding]:
 def other_bases(case: Case) -> Iterator[Finding]:
     """Files that were trained on different bases, or on another one than is given."""
     for number, model in enumerate(case.models):
-        if case.base is not None and same_base(model.origin, case.base) is False:
-            text = f"{model.name} was trained on {model.origin.base or 'another base'}, which is not the given base."
+        other = case.base is not None and same_base(model.origin, case.base) is False
+        if other or model.doubt:
+            told = f"{model.name} was trained on {model.origin.base or 'another base'}, which is not the given base."
+            text = told if other else model.doubt
             hint = "Its change is meant for that base; expect less likeness, or use that base."
             yield Finding("other-base", "warning", (number,), text, hint)
     told = [number for number, model in enumerate(case.models) if model.origin.has_base]
@@ -115,16 +122,19 @@ def started_alike(case: Case) -> Iterator[Finding]:
             text = f"{first.name} and {second.name} read the same inputs ({_of(pair.inputs.share)}, "
             text += f"{_of(pair.inputs.expected)} by chance): both began from the same random numbers."
             numbers = {"inputs": pair.inputs.share, "inputs_chance": pair.inputs.expected}
-            yield _finding("same-start", pair, text, "This is harmless.", numbers, "note")
+            yield Finding("same-start", "note", (pair.first, pair.second), text, "This is harmless.", numbers)
 
 
 def opposed(case: Case) -> Iterator[Finding]:
     """Models that undo each other."""
     for pair, first, second in case.pairs():
         if pair.cosine <= OPPOSED:
-            text = f"{first.name} and {second.name} pull apart (cosine {pair.cosine:.2f}): together they undo each other."
+            text = (
+                f"{first.name} and {second.name} pull apart (cosine {pair.cosine:.2f}): together they undo each other."
+            )
             numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
-            yield _finding("opposed", pair, text, "Check that none of them is a slider turned round.", numbers)
+            hint = "Check that none of them is a slider turned round."
+            yield Finding("opposed", "warning", (pair.first, pair.second), text, hint, numbers)
 
 
 def sizes(case: Case) -> Iterator[Finding]:
@@ -149,7 +159,9 @@ def no_help(case: Case) -> Iterator[Finding]:
     for number, model in enumerate(case.models):
         nearer = sum(band.target[number] for band in case.probe.bands)
         if model.changes and nearer <= 0:
-            text = f"{model.name} brings the base no nearer to the photos: another concept, another word, or another base."
+            text = (
+                f"{model.name} brings the base no nearer to the photos: another concept, another word, or another base."
+            )
             hint = "Check its trigger word and its base, or leave it out."
             yield Finding("no-help", "warning", (number,), text, hint, {"target": nearer})
 
@@ -174,7 +186,9 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
 def relative_norm(case: Case, number: int) -> tuple[float, int]:
     """A model's norm over the median of all of its technique, and how many those are."""
     own, norms = case.models[number], case.anatomy.norms
-    alike = [norm for norm, model in zip(norms, case.models, strict=True) if model.technique == own.technique and norm > 0]
+    alike = [
+        norm for norm, model in zip(norms, case.models, strict=True) if model.technique == own.technique and norm > 0
+    ]
     return (norms[number] / median(alike), len(alike)) if alike else (1.0, 0)
 
 
@@ -186,9 +200,7 @@ def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
     return mean_of_pairs([[table[row][column] for column in numbers] for row in numbers])
 
 
-def _groups(
-    case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]
-) -> list[tuple[int, ...]]:
+def _groups(case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]) -> list[tuple[int, ...]]:
     """The models in groups, each with those that nothing sets apart from the group's first."""
     groups: list[tuple[int, ...]] = []
     for number in numbers:
@@ -209,17 +221,6 @@ def _groups(
 
 def _listed(case: Case, numbers: Sequence[int]) -> str:
     return ", ".join(case.models[number].name for number in numbers)
-
-
-def _finding(
-    kind: str,
-    pair: Pair,
-    text: str,
-    hint: str,
-    numbers: Mapping[str, float],
-    severity: Literal["warning", "note"] = "warning",
-) -> Finding:
-    return Finding(kind, severity, (pair.first, pair.second), text, hint, numbers)
 
 
 def _of(share: float) -> str:

@@ -20,13 +20,17 @@ WORD, WHOLE = "textual-inversion", "full model"
 @final
 @dataclass(frozen=True)
 class Model:
-    """One file. `technique` is what most of its layers are; `changes` tells whether it changes any layer at all."""
+    """One file. `technique` is what most of its layers are; `changes` tells whether it changes any layer at all.
+
+    `doubt` says why the given base does not look like that of a whole model.
+    """
 
     path: Path
     technique: str
     family: str
     changes: bool
     origin: Origin
+    doubt: str = ""
 
     @property
     def name(self) -> str:
@@ -52,9 +56,17 @@ class Case:
                 yield pair, first, second
 
 
-def model_of(tune: FineTune) -> Model:
-    """The opened file as a model."""
-    return Model(tune.path, _technique(tune), tune.family_name, bool(tune.modules), origin_of(tune))
+def model_of(tune: FineTune, base: Path | None = None) -> Model:
+    """The opened file as a model; a whole model is held against the base."""
+    technique = _technique(tune)
+    doubts = list[str]()
+    if base is not None and technique == WHOLE:
+        from eleven.exports.extraction import suspicious
+
+        doubts = suspicious(tune.path, base)
+    return Model(
+        tune.path, technique, tune.family_name, bool(tune.modules), origin_of(tune), doubts[0] if doubts else ""
+    )
 
 
 def _technique(tune: FineTune) -> str:

@@ -22,7 +22,6 @@ MILD = 0.6, 1.6
 """How far the size of its effect may move a model from an even share."""
 
 
-
 Groups = tuple[tuple[int, ...], ...]
 """Models by number; those in one group count as one."""
 
@@ -62,7 +61,9 @@ def suggest(case: Case, findings: Sequence[Finding], single_best: float = 1.0) -
         given.append(round(total * shares[number], 2) if group else float(not model.changes))
         reasons.append(_reason(case, number, group, by_photos=bool(photos)))
     whole = sum(at for at, model in zip(given, case.models, strict=True) if model.changes)
-    return Suggestion(tuple(given), round(whole, 2), overlap if len(groups) > 1 else None, bool(photos), reason, tuple(reasons))
+    return Suggestion(
+        tuple(given), round(whole, 2), overlap if len(groups) > 1 else None, bool(photos), reason, tuple(reasons)
+    )
 
 
 def grouped(case: Case, findings: Sequence[Finding]) -> Groups:
@@ -87,7 +88,9 @@ def _total(count: int, overlap: float | None, single_best: float) -> tuple[float
         told = f"The usual start for {count} models: {each:.2f} each."
         return each * count, f"{told} How much they overlap is not known without a base."
     total = predicted_total(single_best, overlap, count)
-    told = f"{single_best:g} · {count} / (1 + {count - 1} · {overlap:.2f}) = {total:.2f}, from the overlap of predictions."
+    told = (
+        f"{single_best:g} · {count} / (1 + {count - 1} · {overlap:.2f}) = {total:.2f}, from the overlap of predictions."
+    )
     return min(total, HIGHEST), told if total <= HIGHEST else f"{told} {HIGHEST:g} is the most that is suggested."
 
 
@@ -135,7 +138,9 @@ def _reason(case: Case, number: int, group: tuple[int, ...], *, by_photos: bool)
         others = ", ".join(case.models[other].name for other in group if other != number)
         return f"shares one place with {others}"
     if case.probe is not None:
-        return "in proportion to how much it helps with the photos" if by_photos else "by how much it changes predictions"
+        return (
+            "in proportion to how much it helps with the photos" if by_photos else "by how much it changes predictions"
+        )
     ratio, alike = relative_norm(case, number)
     if ratio < WEAK:
         return "weak: it changes little"

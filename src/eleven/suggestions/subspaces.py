@@ -59,7 +59,7 @@ def whitener(gram: Matrix) -> Matrix:
 
 
 def shared(cross: Matrix, left: Matrix, right: Matrix, width: int) -> Shared:
-    """What subspaces of `width` dimensions share; `cross` (r, s) has the rows' inner products, the others whiten them."""
+    """What subspaces of `width` dimensions share; `cross` (r, s) holds inner products of rows."""
     first, second = left.shape[1], right.shape[1]
     if not first or not second:
         return Shared()

@@ -39,9 +39,7 @@ class Examined:
         return self.suggestion.mix(parts)
 
 
-def examine(
-    files: Sequence[Path], base: Path | None = None, *, advance: Callable[..., object] = ignore
-) -> Case:
+def examine(files: Sequence[Path], base: Path | None = None, *, advance: Callable[..., object] = ignore) -> Case:
     """The files measured side by side; `base` serves changes that depend on it, and is compared with what files tell.
 
     `advance` is called after every module with how many there are. Every error of opening, UnknownKeys, and
@@ -51,7 +49,7 @@ def examine(
         weights = stack.enter_context(open_checkpoint(base)) if base else None
         tunes = [stack.enter_context(open_finetune(path, weights)) for path in files]
         check_files(tunes, ignore_unknown=True)
-        models = tuple(model_of(tune) for tune in tunes)
+        models = tuple(model_of(tune, base) for tune in tunes)
         count = len(modules_of(tunes))
         anatomy = measure(tunes, lambda: advance(count))
     told = [model.origin for model in models]

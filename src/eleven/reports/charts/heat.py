@@ -40,7 +40,9 @@ def draw_blocks(rows: Sequence[tuple[str, Mapping[str, float]]], *, width: float
     return picture(width, below + 30, f"Where {len(rows)} models change the base, block by block", *drawn)
 
 
-def draw_matrices(names: Sequence[str], tables: Sequence[tuple[str, Sequence[Sequence[float]]]], *, width: float) -> Markup:
+def draw_matrices(
+    names: Sequence[str], tables: Sequence[tuple[str, Sequence[Sequence[float]]]], *, width: float
+) -> Markup:
     """Tables of cosines side by side, as many to a row as fit; models are numbered as their list is."""
     side = len(names) * SQUARE
     columns = max(1, int((width + 30) // (side + 30)))
