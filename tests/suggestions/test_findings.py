@@ -1,11 +1,14 @@
 import json
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
 from adapters_for_tests import factors, near, write_lora
+from files_for_tests import normal, save, sd1_base
 
 from eleven.lab.shipped import concept_folder
+from eleven.layers.family import family
 from eleven.suggestions.findings import find
 from eleven.suggestions.probe import Band, Probe
 from eleven.suggestions.suggesting import conclude, examine
@@ -111,6 +114,20 @@ def test_a_base_that_a_file_was_not_trained_on_is_told(tmp_path):
     found = kinds(*paths, base=base)
     assert set(found) == {("other-base", (1,)), ("different-bases", (0, 1))}
     assert "b was trained on other.ckpt, which is not the given base" in found["other-base", (1,)].text
+
+
+def test_a_whole_model_is_held_against_the_base(tmp_path):
+    """A base with another picture decoder is not the one that a DreamBooth training started from."""
+    layers = sorted(family("sd1").components[2].layers().values(), key=lambda layer: prod(layer.shape))
+    decoder = {layer.name: normal(*layer.shape, seed=1) for layer in layers[: int(0.6 * len(layers))]}
+    base, tuned = sd1_base() | decoder, sd1_base() | decoder
+    tuned["unet.conv_in.weight"] = tuned["unet.conv_in.weight"] + 0.1
+    right, model = save(tmp_path / "base.safetensors", base), save(tmp_path / "tuned.safetensors", tuned)
+    assert kinds(model, base=right) == {}
+    other = base | {name: tensor + normal(*tensor.shape, seed=2) for name, tensor in decoder.items()}
+    told = kinds(model, base=save(tmp_path / "other.safetensors", other))
+    assert "may not be the base of tuned.safetensors" in told["other-base", (0,)].text
+    assert kinds(model)["needs-base", (0,)].numbers["layers"] > 100
 
 
 def test_models_that_undo_each_other_are_told(tmp_path):

@@ -56,6 +56,11 @@ class Base(Protocol):
         """What the base is called."""
         ...
 
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        ...
+
     @cached_property
     def digest(self) -> str:
         """What the base is known by."""
