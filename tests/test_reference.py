@@ -7,7 +7,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 
-@pytest.mark.parametrize("name", ["reference/commands.md", "concepts/methods.md", "reference/results.md"])
+@pytest.mark.parametrize(
+    "name", ["reference/commands.md", "concepts/methods.md", "reference/results.md", "reference/suggestion.md"]
+)
 def test_generated_pages_are_up_to_date(name):
     from write_reference import pages
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from eleven.methods import METHODS
 DOCS = Path(__file__).parents[1] / "docs"
 REPORTS = Path(__file__).parents[1] / "src" / "eleven" / "reports"
 RESULTS = ("study_results", "study", "study_measures")
+SUGGESTION = REPORTS / "suggestion_view.py", REPORTS.parent / "suggestions" / "findings.py"
 
 
 def main() -> None:
@@ -22,7 +24,12 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Each page's text by its name."""
-    return {"reference/commands.md": commands(), "concepts/methods.md": methods(), "reference/results.md": results()}
+    return {
+        "reference/commands.md": commands(),
+        "concepts/methods.md": methods(),
+        "reference/results.md": results(),
+        "reference/suggestion.md": suggestion(),
+    }
 
 
 def commands() -> str:
@@ -79,14 +86,21 @@ def methods() -> str:
 def results() -> str:
     """Every field of results.json, from the dataclasses' own docstrings."""
     head = "# results.json\n\nWritten by `tools/write_reference.py`.\n\nUnknown keys are refused, and no number is NaN."
-    return "\n".join([f"{head} Models, arms and shots are numbered from 0.\n", *map(table_of, dataclasses_of(RESULTS))])
+    found = dataclasses_of([REPORTS / f"{name}.py" for name in RESULTS])
+    return "\n".join([f"{head} Models, arms and shots are numbered from 0.\n", *map(table_of, found)])
 
 
-def dataclasses_of(names: tuple[str, ...]) -> list[ast.ClassDef]:
-    """The dataclasses with fields in these modules, in their order."""
-    trees = [ast.parse((REPORTS / f"{name}.py").read_text("utf-8")) for name in names]
+def suggestion() -> str:
+    """Every field of `eleven suggest --json`."""
+    head = "# eleven suggest --json\n\nWritten by `tools/write_reference.py`.\n\nModels are numbered from 0."
+    return "\n".join([f"{head} N-by-N tables are lists of rows.\n", *map(table_of, dataclasses_of(SUGGESTION))])
+
+
+def dataclasses_of(paths: Iterable[Path]) -> list[ast.ClassDef]:
+    """The dataclasses with fields in these modules, in their order, the whole first."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in paths]
     nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and node.decorator_list]
-    return sorted(nodes, key=lambda node: (node.name != "Results", node.name != "StudyView"))
+    return sorted(nodes, key=lambda node: (node.name not in ("Results", "SuggestionView"), node.name != "StudyView"))
 
 
 def table_of(node: ast.ClassDef) -> str:

@@ -107,7 +107,8 @@ def test_words_need_a_word(base_of, photos, tmp_path):
 
 
 def test_the_file_says_how_it_was_made(base_of, photos, tmp_path):
-    found, _ = train_briefly(base_of("sd1"), photos, tmp_path / "cat.safetensors", "loha", alpha=1.0, dtype="fp16")
+    base = base_of("sd1")
+    found, _ = train_briefly(base, photos, tmp_path / "cat.safetensors", "loha", alpha=1.0, dtype="fp16")
     with safe_open(found.path, "pt") as file:
         told = file.metadata()
     assert told["ss_network_module"] == "lycoris.kohya"
@@ -116,7 +117,9 @@ def test_the_file_says_how_it_was_made(base_of, photos, tmp_path):
     assert told["modelspec.trigger_phrase"] == "ohwx cat"
     assert json.loads(told["ss_tag_frequency"]) == {"cat": {"photo of ohwx cat": 6}}
     assert told["modelspec.hash_sha256"] == f"0x{told['sshs_model_hash']}"
-    assert json.loads(told["eleven.training"])["plan"]["batch"] == 2
+    training = json.loads(told["eleven.training"])
+    assert training["plan"]["batch"] == 2
+    assert (training["base_sha256"], training["base_folder"]) == (base.digest, base.path.is_dir())
     assert found.curve.read_text().startswith("<svg")
 
 

@@ -18,6 +18,7 @@ from eleven.errors import ElevenError, UsageError
 
 COMMANDS = {
     "inspect": "What files hold: technique, family, ranks, trigger words, and what is wrong with them.",
+    "suggest": "How alike models are, what to beware of, and the strengths to start from.",
     "bake": "Write a mix as one adapter, or into a checkpoint, and prove how close it is.",
     "extract": "Turn the difference of two checkpoints into an adapter.",
     "generate": "Make pictures of a mix, with a contact sheet, or a grid over its strengths.",

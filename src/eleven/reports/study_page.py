@@ -75,8 +75,8 @@ def render_page(study: StudyView, folder: Path, *, limit: int = LIMIT) -> str:
         data=contact_data(study, rows),
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=hash_of(style),
+        script_hash=hash_of(script),
     )
 
 
@@ -88,6 +88,6 @@ def took(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """What a content security policy calls an inline text (W3C CSP3, section 6.7.2.3)."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -56,6 +56,11 @@ class Base(Protocol):
         """What the base is called."""
         ...
 
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        ...
+
     @cached_property
     def digest(self) -> str:
         """What the base is known by."""
@@ -110,7 +115,8 @@ def _trained(base: Base, job: Job, report: Report) -> State:
     trainee = TRAINEES[plan.technique](pipeline, plan)
     try:
         session = Session(pipeline, architecture_of(pipeline), objective_of(pipeline.scheduler), plan, trainee, *parts)
-        told = {"base": base.name, "photos": len(job.photos), "identity": digest_of(identity)}
+        told = {"base": base.name, "base_sha256": base.digest, "base_folder": base.path.is_dir()}
+        told |= {"photos": len(job.photos), "identity": digest_of(identity)}
         captions = [photo.caption for photo in job.photos]
 
         def write(to: Path, **more: object) -> None:

@@ -1,0 +1,227 @@
+"""What of the numbers is worth a remark: models that are one, that are strangers, that were made for another base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal, final
+
+from eleven.suggestions.anatomy import Pair
+from eleven.suggestions.models import Case
+from eleven.suggestions.origins import Origin, same_base, same_words
+from eleven.suggestions.probe import mean_of_pairs, overlap
+
+REDUNDANT, SAME_FACTORS = 0.7, 0.5
+"""The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints after a
+tenth and all of the steps have 0.44 and 0.60, trainings apart on the same photos 0.28 and 0.02."""
+ALIKE, STRANGE = 0.9, 0.3
+"""Cosines of predictions above and below which models count as one, and as strangers."""
+STARTED_ALIKE = 0.3
+"""The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
+OPPOSED = -0.1
+WEAK, STRONG = 1 / 3, 3.0
+"""Norms over the median of the models of the same technique; of two, a small one is told from a large one only."""
+
+
+@final
+@dataclass(frozen=True)
+class Finding:
+    """One remark, with the numbers that it rests on."""
+
+    kind: str
+    """Its name, such as `redundant`."""
+    severity: Literal["warning", "note"]
+    """`warning`: should be acted on; `note`: explains."""
+    files: tuple[int, ...]
+    """The models that it is about."""
+    text: str
+    """What was found."""
+    hint: str
+    """What to do about it."""
+    numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What it rests on by name; the chance level of `x` is `x_chance`."""
+
+
+def find(case: Case) -> tuple[Finding, ...]:
+    """All findings, warnings first."""
+    found = [one for check in CHECKS for one in check(case)]
+    return tuple(sorted(found, key=lambda one: one.severity != "warning"))
+
+
+def redundant(case: Case) -> Iterator[Finding]:
+    """Two models that do the same."""
+    for pair, first, second in case.pairs():
+        run = one_run(pair) or (bool(first.origin.run) and first.origin.run == second.origin.run)
+        seen = overlap(case.probe)[pair.first][pair.second] if case.probe is not None else None
+        if not run and (seen is None or seen < ALIKE):
+            continue
+        numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
+        numbers |= {"prediction_cosine": seen} if seen is not None else {}
+        told = "look like checkpoints of one run" if run else "do nearly the same to predictions"
+        text = f"{first.name} and {second.name} {told} "
+        text += f"(cosine of the weights {pair.cosine:.2f}, by chance ±{pair.spread:.4f})."
+        hint = "Count them as one: halve both strengths, or keep one."
+        yield Finding("redundant", "warning", (pair.first, pair.second), text, hint, numbers)
+
+
+def one_run(pair: Pair) -> bool:
+    """Whether weights are as alike as only those of one training are."""
+    factors = pair.downs is not None and pair.ups is not None and min(pair.downs, pair.ups) >= SAME_FACTORS
+    return factors or pair.cosine >= REDUNDANT
+
+
+def strangers(case: Case) -> Iterator[Finding]:
+    """Models whose effect on predictions is unlike that of all others."""
+    if case.probe is None:
+        return
+    table = overlap(case.probe)
+    counted = [number for number, model in enumerate(case.models) if model.changes]
+    for number in counted if len(counted) > 1 else ():
+        others = [table[number][other] for other in counted if other != number]
+        if max(others) < STRANGE:
+            text = f"{case.models[number].name} changes predictions unlike the others "
+            text += f"(overlap {max(others):.2f} at most): another concept, another word, or another base."
+            hint = "Check its trigger word and its base, or leave it out."
+            yield Finding("stranger", "warning", (number,), text, hint, {"prediction_cosine": max(others)})
+
+
+def other_words(case: Case) -> Iterator[Finding]:
+    """Files that name different words; an embedding has a word of its own."""
+    told = [number for number, model in enumerate(case.models) if model.changes and model.origin.words]
+    groups = _groups(case, told, same_words)
+    if len(groups) > 1:
+        said = [f"{_listed(case, group)} by “{case.models[group[0]].origin.called}”" for group in groups]
+        text = f"Called by different words: {'; '.join(said)}. Other concepts, or one under several names."
+        hint = "If it is one concept, say all the words in the prompt; else do not mix them."
+        yield Finding("other-words", "warning", tuple(sorted(sum(groups, ()))), text, hint)
+
+
+def other_bases(case: Case) -> Iterator[Finding]:
+    """Files that were trained on different bases, or on another one than is given."""
+    for number, model in enumerate(case.models):
+        other = case.base is not None and same_base(model.origin, case.base) is False
+        if other or model.doubt:
+            told = f"{model.name} was trained on {model.origin.base or 'another base'}, which is not the given base."
+            text = told if other else model.doubt
+            hint = "Its change is meant for that base; expect less likeness, or use that base."
+            yield Finding("other-base", "warning", (number,), text, hint)
+    told = [number for number, model in enumerate(case.models) if model.origin.has_base]
+    groups = _groups(case, told, same_base)
+    if len(groups) > 1:
+        said = [f"{_listed(case, group)} on {case.models[group[0]].origin.base or 'another'}" for group in groups]
+        text = f"Trained on different bases: {'; '.join(said)}."
+        hint = "Mixes work best where all were trained on the base that is used."
+        yield Finding("different-bases", "warning", tuple(sorted(sum(groups, ()))), text, hint)
+
+
+def started_alike(case: Case) -> Iterator[Finding]:
+    """Adapters that began from the same random numbers."""
+    for pair, first, second in case.pairs():
+        if pair.inputs is not None and pair.inputs.beyond >= STARTED_ALIKE and not one_run(pair):
+            text = f"{first.name} and {second.name} read the same inputs ({_of(pair.inputs.share)}, "
+            text += f"{_of(pair.inputs.expected)} by chance): both began from the same random numbers."
+            numbers = {"inputs": pair.inputs.share, "inputs_chance": pair.inputs.expected}
+            yield Finding("same-start", "note", (pair.first, pair.second), text, "This is harmless.", numbers)
+
+
+def opposed(case: Case) -> Iterator[Finding]:
+    """Models that undo each other."""
+    for pair, first, second in case.pairs():
+        if pair.cosine <= OPPOSED:
+            text = (
+                f"{first.name} and {second.name} pull apart (cosine {pair.cosine:.2f}): together they undo each other."
+            )
+            numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
+            hint = "Check that none of them is a slider turned round."
+            yield Finding("opposed", "warning", (pair.first, pair.second), text, hint, numbers)
+
+
+def sizes(case: Case) -> Iterator[Finding]:
+    """Models much smaller or larger than the others of their technique."""
+    for number, model in enumerate(case.models):
+        ratio, count = relative_norm(case, number)
+        norm = case.anatomy.norms[number]
+        numbers = {"norm": norm, "ratio": ratio}
+        if norm > 0 and ratio < WEAK:
+            text = f"{model.name} changes little (norm {norm:.3g}, {ratio:.2f} of the median {model.technique} here): "
+            text += "it may be hardly trained."
+            yield Finding("weak", "note", (number,), text, "Start it low, at 0.2–0.4.", numbers)
+        if count > 2 and ratio > STRONG:
+            text = f"{model.name} changes much (norm {norm:.3g}, {ratio:.1f} × the median {model.technique} here)."
+            yield Finding("strong", "note", (number,), text, "Start it lower than the others.", numbers)
+
+
+def no_help(case: Case) -> Iterator[Finding]:
+    """Models that bring predictions no nearer to the photos."""
+    if case.probe is None or not all(band.target for band in case.probe.bands):
+        return
+    for number, model in enumerate(case.models):
+        nearer = sum(band.target[number] for band in case.probe.bands)
+        if model.changes and nearer <= 0:
+            text = (
+                f"{model.name} brings the base no nearer to the photos: another concept, another word, or another base."
+            )
+            hint = "Check its trigger word and its base, or leave it out."
+            yield Finding("no-help", "warning", (number,), text, hint, {"target": nearer})
+
+
+def unmeasured(case: Case) -> Iterator[Finding]:
+    """Changes that are not known."""
+    for number, model in enumerate(case.models):
+        needs, failed = case.anatomy.needs_base[number], case.anatomy.failed[number]
+        if needs:
+            text = f"{needs} layers of {model.name} depend on the base and were not measured."
+            yield Finding("needs-base", "note", (number,), text, "Name the base with --base.", {"layers": needs})
+        if failed:
+            text = f"{failed} layers of {model.name} cannot be read and were not measured."
+            yield Finding("damaged", "warning", (number,), text, "`eleven inspect` tells which.", {"layers": failed})
+
+
+CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    redundant, strangers, no_help, other_words, other_bases, opposed, unmeasured, sizes, started_alike,
+)  # fmt: skip
+
+
+def relative_norm(case: Case, number: int) -> tuple[float, int]:
+    """A model's norm over the median of all of its technique, and how many those are."""
+    own, norms = case.models[number], case.anatomy.norms
+    alike = [
+        norm for norm, model in zip(norms, case.models, strict=True) if model.technique == own.technique and norm > 0
+    ]
+    return (norms[number] / median(alike), len(alike)) if alike else (1.0, 0)
+
+
+def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
+    """ρ of some models; None without a probe."""
+    if case.probe is None:
+        return None
+    table = overlap(case.probe)
+    return mean_of_pairs([[table[row][column] for column in numbers] for row in numbers])
+
+
+def _groups(case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]) -> list[tuple[int, ...]]:
+    """The models in groups, each with those that nothing sets apart from the group's first."""
+    groups: list[tuple[int, ...]] = []
+    for number in numbers:
+        at = next(
+            (
+                place
+                for place, group in enumerate(groups)
+                if same(case.models[number].origin, case.models[group[0]].origin) is not False
+            ),
+            None,
+        )
+        if at is None:
+            groups.append((number,))
+        else:
+            groups[at] = (*groups[at], number)
+    return groups
+
+
+def _listed(case: Case, numbers: Sequence[int]) -> str:
+    return ", ".join(case.models[number].name for number in numbers)
+
+
+def _of(share: float) -> str:
+    return f"{100 * share:.0f} %"
