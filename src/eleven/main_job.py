@@ -13,7 +13,7 @@ from typing import final
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
 from eleven.engines.opening import Setup, open_engine, openers
-from eleven.engines.probing import clear_ratios, inputs_for, products
+from eleven.engines.probing import clear_ratios, inputs_for, products, shared
 from eleven.engines.redrawing import redraw
 from eleven.errors import UsageError
 from eleven.exports.baking import identified
@@ -36,7 +36,6 @@ from eleven.studies.space import STRENGTHS, Range, Space
 from eleven.studies.study import Probed, Study
 from eleven.studies.tuning import tune
 from eleven.studies.workers import open_crew
-from eleven.suggestions.probe import mean_overlap
 
 PICTURES = 200
 """Of the usual budget, for each arm of a comparison; for a search, for each model and once more."""
@@ -132,7 +131,7 @@ class Bench:
         photos = list(self.calibration.references.photos.values())
         inputs = inputs_for(self.engine, mixes, photos, replace(plan.shot, prompt=self.trigger))
         found = products(self.engine, mixes, inputs)
-        return Probed(mean_overlap(found.probe()), clear_ratios(found))
+        return Probed(shared(found.probe()), clear_ratios(found))
 
     def _plan(self, search: int, confirmation: int) -> Plan:
         parts = [identified(Part(file=str(path)), path) for path in self.models]

@@ -1,7 +1,7 @@
-"""How far a mix's prediction is from the sum of what its models change one by one, over its total: the way to collapse.
+"""How far the prediction of a mix is from the sum of what its models change one by one.
 
-To first order a mix changes predictions by the weighted sum of what each model changes. Past some total it does not, and
-its pictures fall apart.
+To first order a mix changes predictions by the weighted sum of what each model changes. Past some total it does not,
+and its pictures fall apart.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a base's denoiser is asked in a probe: photos with noise over them, or what it was given while it made pictures."""
+"""What a base is asked in a probe: photos with noise over them, or what it was asked while it made pictures."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -24,7 +24,7 @@ from eleven.engines.sampling import SMALLER
 from eleven.errors import UsageError
 from eleven.files.pictures import read_each, read_picture
 from eleven.mix import Mix, Part, preset
-from eleven.suggestions.probe import Band, Probe, as_table, least_squares
+from eleven.suggestions.probe import Band, Probe, as_table, least_squares, mean_of_pairs, overlap
 
 if TYPE_CHECKING:
     from eleven.engines.diffusers import DiffusersEngine
@@ -34,11 +34,17 @@ Floats = NDArray[np.float64]
 Progress = Callable[[int, int], object]
 """Hears how many of how many predictions are made."""
 
-DRAWN = 4
-"""How many pictures stand for photos where there are none."""
+DRAWN, STEPS = 4, 12
+"""How many pictures stand for photos where there are none, and in how many steps they are made."""
 
-SURE = 2.0
-"""How many standard errors a share is off the equal one before it is believed."""
+SURE, TRUST = 2.0, 0.5
+"""How many standard errors a share is off the equal one before it is believed, and how far of the way it is followed.
+
+Least squares count every number of a prediction alike, so they lean to models that change little; likeness leans less.
+"""
+
+TELLING = BANDS[-1][0]
+"""The band whose overlap foretold the best totals of the lab best (docs/concepts/probing.md)."""
 
 
 def ignore(_: int, __: int) -> None:
@@ -82,29 +88,30 @@ class Products:
         return Band(*BANDS[index], gram, target, float(self.errors[rows].mean()))
 
 
-def probe_base(
+def probe_base(  # noqa: PLR0913 - what `suggest` is given, and its two listeners
     setup: Setup,
     models: Sequence[Path],
     photos: Path | None,
     trigger: str,
-    listeners: tuple[Callable[[str], object], Progress],
+    tell: Callable[[str], object],
+    progress: Progress,
 ) -> Probe:
-    """What the models at strength 1 change in a base's predictions; `listeners` hear what is assumed, and how far it is.
+    """What the models at strength 1 change in a base's predictions; `tell` hears what is assumed of the base.
 
-    Photos that no model was trained on also tell who helps how much. Without photos, pictures of the models at the usual
-    strengths stand for them. Every ElevenError of opening bases, files and photos.
+    Photos that no model was trained on also tell who helps how much. Without photos, pictures of the models at the
+    usual strengths are the inputs. Every ElevenError of opening bases, files and photos.
     """
-    tell, progress = listeners
     pixels = [] if photos is None else read_each(photos, lambda path: np.asarray(read_picture(path)), purpose="used")
     mixes = [Mix(parts=(Part(file=str(path)),)) for path in models]
     with open_engine(setup, tell) as engine:
-        return products(engine, mixes, inputs_for(engine, mixes, pixels, Shot(trigger, 0)), progress).probe()
+        inputs = inputs_for(engine, mixes, pixels, Shot(trigger, 0, steps=STEPS))
+        return products(engine, mixes, inputs, progress).probe()
 
 
 def inputs_for(
     engine: DiffusersEngine, mixes: Sequence[Mix], photos: Sequence[NDArray[np.uint8]], shot: Shot
 ) -> tuple[Batch, ...]:
-    """Photos with noise over them; where there are none, or the base cannot be asked so, pictures of the usual strengths.
+    """Photos with noise over them; pictures of the usual strengths without photos, or on a base of another family.
 
     `shot` tells the words and how such pictures are taken.
     """
@@ -115,8 +122,6 @@ def inputs_for(
 
 def shots_of(shot: Shot) -> list[Shot]:
     """The shot from several seeds."""
-    from dataclasses import replace
-
     return [replace(shot, seed=shot.seed + number) for number in range(DRAWN)]
 
 
@@ -185,10 +190,16 @@ def predictions(engine: DiffusersEngine, mix: Mix | None, batches: Sequence[Batc
         return [batch.predict(engine) for batch in batches]
 
 
-def clear_ratios(found: Products) -> tuple[float, ...]:
-    """The shares, of sum 1, that bring predictions nearest to the photos; none where they may be equal by chance.
+def shared(found: Probe) -> float:
+    """How much of what the models change they have in common, where it tells most of the total: in high noise."""
+    return mean_of_pairs(overlap(found, TELLING))
 
-    What chance does is told by leaving out one photo at a time (jackknife, Efron 1982, chapter 3).
+
+def clear_ratios(found: Products) -> tuple[float, ...]:
+    """The shares, of sum 1, half of the way from equal ones to those that bring predictions nearest to the photos.
+
+    None where those may be equal by chance, which is told by leaving out one photo at a time (jackknife, Efron 1982,
+    chapter 3).
     """
     shares = _shares(found.probe())
     photos = np.unique(found.sources)
@@ -197,7 +208,7 @@ def clear_ratios(found: Products) -> tuple[float, ...]:
     others = np.array([_shares(found.probe(int(photo))) or shares for photo in photos])
     errors = np.sqrt((len(photos) - 1) * others.var(0))
     apart = np.abs(np.array(shares) - 1 / len(shares)) > SURE * errors
-    return shares if apart.any() else ()
+    return tuple(TRUST * share + (1 - TRUST) / len(shares) for share in shares) if apart.any() else ()
 
 
 def _shares(found: Probe) -> tuple[float, ...]:

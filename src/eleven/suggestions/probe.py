@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -80,6 +80,26 @@ def least_squares(probe: Probe) -> tuple[float, ...]:
     roots = np.sqrt(squares[kept])
     found, _ = nnls(roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ target / roots)
     return tuple(map(float, found))
+
+
+def restricted(probe: Probe, numbers: Sequence[int]) -> Probe:
+    """The probe of some of its models, in this order."""
+    return Probe(
+        tuple(
+            replace(
+                band,
+                gram=tuple(tuple(band.gram[row][column] for column in numbers) for row in numbers),
+                target=tuple(band.target[number] for number in numbers) if band.target else (),
+            )
+            for band in probe.bands
+        )
+    )
+
+
+def prediction_norms(probe: Probe) -> tuple[float, ...]:
+    """How much each model changes predictions: the root mean square over all bands."""
+    found = np.mean([np.diagonal(band.gram) for band in probe.bands], axis=0)
+    return tuple(map(float, np.sqrt(found.clip(min=0.0))))
 
 
 def cosines(gram: Sequence[Sequence[float]] | NDArray[np.float64]) -> NDArray[np.float64]:
