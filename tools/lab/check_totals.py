@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     rows: list[Row] = json.loads(parser.parse_args().file.read_text("utf-8"))
+    rows.sort(key=lambda row: row["person"])
     found: list[dict[str, float]] = []
     with open_engine(Setup("lab", "cpu", batch=24), print) as engine:
-        for person in dict.fromkeys(row["person"] for row in rows):
-            of_person = [row for row in rows if row["person"] == person]
+        for _, group in groupby(rows, lambda row: row["person"]):
+            of_person = list(group)
             found += [ratios(row, guesses) for row, guesses in zip(of_person, foretold(engine, of_person), strict=True)]
     for row, each in zip(rows, found, strict=True):
         told = "  ".join(f"{name} {ratio:.2f}" for name, ratio in each.items())
