@@ -13,11 +13,11 @@ from typing import final
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
 from eleven.engines.opening import Setup, open_engine, openers
-from eleven.engines.overlap import overlap
+from eleven.engines.probing import clear_ratios, inputs_for, products, shared
 from eleven.engines.redrawing import redraw
 from eleven.errors import UsageError
 from eleven.exports.baking import identified
-from eleven.mix import Mix, Part, preset
+from eleven.mix import Mix, Part
 from eleven.reports.inspection import inspect_file
 from eleven.reports.study_folder import Baking, Left, write_results
 from eleven.reports.study_settings import SECONDS, case_of
@@ -32,13 +32,11 @@ from eleven.studies.ledger import FILE, read_ledger
 from eleven.studies.making import Alone, Maker, Stopwatch
 from eleven.studies.plan import Plan, digest_of_references
 from eleven.studies.prompts import default_prompts
-from eleven.studies.shots import search_shots
 from eleven.studies.space import STRENGTHS, Range, Space
-from eleven.studies.study import Study
+from eleven.studies.study import Probed, Study
 from eleven.studies.tuning import tune
 from eleven.studies.workers import open_crew
 
-OVERLAP_SHOTS = 4
 PICTURES = 200
 """Of the usual budget, for each arm of a comparison; for a search, for each model and once more."""
 
@@ -128,12 +126,13 @@ class Bench:
         list(self.maker.map([job]))
         return (time.monotonic() - begun) / len(job)
 
-    def _overlap(self, plan: Plan) -> float:
-        """How much the models have in common, on inputs of the usual strengths' pictures."""
+    def _probe(self, plan: Plan) -> Probed:
+        """How much the models have in common on the reference photos, and who helps how much where that is clear."""
         mixes = [Mix(parts=(part,)) for part in plan.models]
-        passing = plan.mix(preset(len(plan.models)))
-        assert passing is not None, "the usual strengths are none of them 0"
-        return overlap(self.engine, mixes, passing, search_shots(plan).take(range(OVERLAP_SHOTS)))
+        photos = list(self.calibration.references.photos.values())
+        inputs = inputs_for(self.engine, mixes, photos, replace(plan.shot, prompt=self.trigger))
+        found = products(self.engine, mixes, inputs)
+        return Probed(shared(found.probe()), clear_ratios(found))
 
     def _plan(self, search: int, confirmation: int) -> Plan:
         parts = [identified(Part(file=str(path)), path) for path in self.models]
@@ -157,7 +156,7 @@ class Bench:
         """The study at work, and a function that notes in its ledger how long it took until now."""
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
         watch, begun = Stopwatch(self.maker), time.monotonic()
-        company = replace(self.company, models=models, overlap=partial(self._overlap, plan))
+        company = replace(self.company, models=models, probe=partial(self._probe, plan))
         space = space_of([path.stem for path in self.models], self.wish.ranges)
         with begin(plan, to, watch, (self.calibration, space), company) as study:
 

@@ -24,6 +24,7 @@ def test_starts_are_presets_totals_tilts_and_models_alone():
     assert rows[0] == (0.7, 0.7)
     assert {(0.6, 0.6), (0.66, 0.66), (0.48, 0.48), (0.6894, 0.5106), (1.0, 0.0), (0.0, 0.8)} <= set(rows)
     assert len(rows) == len(set(rows))
+    assert tuple(starts(Space(("one", "two")), 1.2, ratios=(3, 1))[1]) == (0.9, 0.3)
     assert (0.9, 0.0) in {tuple(row) for row in starts(Space(("one", "two")), None, 0.9)}
     assert usual_total(Space(("one", "two")), 9) == 1.8
 

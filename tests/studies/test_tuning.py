@@ -19,7 +19,7 @@ from eleven.studies.making import Alone, Stopwatch
 from eleven.studies.objective import Objective
 from eleven.studies.sequential import Verdict
 from eleven.studies.space import Space
-from eleven.studies.study import Study
+from eleven.studies.study import Probed, Study
 from eleven.studies.taking import open_taker
 from eleven.studies.tuning import begin_from, tune
 
@@ -136,9 +136,12 @@ def test_models_that_have_more_in_common_are_begun_with_less(tmp_path, shared, t
     asked = []
     maker = Alone(MockEngine(BEST))
     with open_ledger(tmp_path, plan_with()) as ledger, open_taker(ledger, maker, Brightness()) as taker:
-        study = Study(taker, Objective(LINES), Space(("a", "b")), overlap=lambda: asked.append(1) or shared)
+        study = Study(
+            taker, Objective(LINES), Space(("a", "b")), probe=lambda: asked.append(1) or Probed(shared, (0.7, 0.3))
+        )
         alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 1.1, 0.0)]
         first, second = (begin_from(study, alone) for _ in range(2))
     assert len(asked) == 1
     assert first.predicted_total == second.predicted_total == pytest.approx(total)
     assert first.single_best == 1.1
+    assert first.ratios == second.ratios == (0.7, 0.3)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler
 
+from eleven.bases.objectives import Diffusion, Flow, objective_of
 from eleven.errors import UsageError
-from eleven.training.objectives import Diffusion, Flow, objective_of
 from eleven.training.plan import plan_for
 from eleven.training.session import rate_at
 

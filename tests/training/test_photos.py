@@ -9,8 +9,9 @@ from PIL import Image
 from trained import write_photos
 
 from eleven.errors import FileError, UsageError
+from eleven.files.pictures import read_picture
 from eleven.training.captions import caption_of, tag_frequency
-from eleven.training.photos import read_photos, read_picture
+from eleven.training.photos import read_photos
 
 RED = (200, 30, 40)
 

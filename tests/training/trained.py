@@ -68,7 +68,7 @@ def train_briefly(base, folder: Path, to: Path, technique: str = "lora", **chang
 
 def prediction(pipeline, caption: str) -> torch.Tensor:
     """What the denoiser makes of fixed noise."""
-    from eleven.training.architectures import architecture_of
+    from eleven.bases.architectures import architecture_of
 
     architecture = architecture_of(pipeline)
     channels = pipeline.vae.config.latent_channels

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eleven.bases.architectures import pixels_of
 from eleven.bases.memory import memory_told
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def redraw(base: Base, photos: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.u
     The autoencoder is used as it stands, so ask while no mix is in the base. OutOfMemory where it does not fit.
     """
     pipeline: Any = base.pipeline
-    vae = pipeline.vae
+    vae, unit = pipeline.vae, pixels_of(pipeline)
     with memory_told("memory is too small to redraw the photos.", SMALLER):
-        return [_redrawn(vae, _framed(photo, base)) for photo in photos]
+        return [_redrawn(vae, framed(photo, base, unit)) for photo in photos]
 
 
 def _redrawn(vae: Any, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:  # noqa: ANN401 - an autoencoder of any family
@@ -36,12 +37,11 @@ def _redrawn(vae: Any, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:  # noqa: 
     return shown.round().byte().permute(1, 2, 0).cpu().numpy()
 
 
-def _framed(photo: NDArray[np.uint8], base: Base) -> NDArray[np.uint8]:
-    """The photo at the base's area and its own shape, in whole latents."""
+def framed(photo: NDArray[np.uint8], base: Base, unit: int) -> NDArray[np.uint8]:
+    """The photo at the base's area and about its own shape, its sides multiples of so many pixels."""
     from PIL import Image
 
     height, width = photo.shape[:2]
-    unit = int(getattr(base.pipeline, "vae_scale_factor", 8))
     scale = (base.size[0] * base.size[1] / (width * height)) ** 0.5
     size = tuple(max(unit, round(side * scale / unit) * unit) for side in (width, height))
     if size == (width, height):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from eleven.errors import UsageError
+from eleven.files.pictures import read_each, read_picture
 from eleven.scorers.scorer import Pixels, References
-from eleven.training.photos import read_each, read_picture
 
 
 def read_references(folder: Path, impostors: Path | None = None) -> References:

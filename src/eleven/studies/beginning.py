@@ -18,7 +18,7 @@ from eleven.studies.making import Maker
 from eleven.studies.objective import Objective, Weights
 from eleven.studies.plan import Plan
 from eleven.studies.space import Space
-from eleven.studies.study import Study, Tell, ignore
+from eleven.studies.study import Probed, Study, Tell, ignore
 from eleven.studies.taking import Progress, Taking, open_taker
 from eleven.studies.taking import ignore as ignore_progress
 from eleven.studies.thresholds import Thresholds, calibrate
@@ -51,7 +51,7 @@ class Workers:
 class Company:
     """Who hears of a study, what pictures' infotext tells of its models, how many are made at once, and by whom.
 
-    `overlap` tells how much the models have in common.
+    `probe` tells what the models change in the base's predictions.
     """
 
     tell: Tell = ignore
@@ -59,7 +59,7 @@ class Company:
     models: Mapping[str, Model] | None = None
     batch: int = 8
     workers: Workers = field(default_factory=Workers)
-    overlap: Callable[[], float] | None = None
+    probe: Callable[[], Probed] | None = None
 
 
 def calibrated(scorer: str, references: References, redrawn: list[Pixels] | None = None) -> Calibration:
@@ -91,7 +91,7 @@ def begin(
     weights = Weights(**dict(plan.objective))
     taking = Taking(company.batch, company.models, company.progress)
     with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, calibration.scorer, taking) as taker:
-        yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell, company.overlap)
+        yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell, company.probe)
 
 
 def short_names(stems: Sequence[str]) -> tuple[str, ...]:

@@ -62,10 +62,14 @@ class Step:
 @final
 @dataclass(frozen=True, eq=False)
 class Beginning:
-    """Known before the first picture: the total that predictions ask for, and the best strength of one model alone."""
+    """Known before the first picture: the total that predictions ask for, and the best strength of one model alone.
+
+    `ratios` are the models' shares of the total that predictions ask for, none where they do not tell.
+    """
 
     predicted_total: float | None = None
     single_best: float | None = None
+    ratios: tuple[float, ...] = ()
 
 
 def search(
@@ -141,7 +145,7 @@ class _Search:
 
     def _entrants(self) -> list[Floats]:
         """Starts, with screening mixes before those that weaken or leave one model at a time."""
-        given = starts(self.space, self.known.predicted_total, self.known.single_best)
+        given = starts(self.space, self.known.predicted_total, self.known.single_best, self.known.ratios)
         alone = [row for row in given if np.count_nonzero(row[: self.space.count]) == 1]
         return distinct([*given[: 1 + TOTALS_TRIED], *alone[: self.space.count], *self._screens(), *given])
 

@@ -159,11 +159,20 @@ def usual_total(space: Space, predicted_total: float | None) -> float:
     return float(np.clip(total, *space.total_range))
 
 
-def starts(space: Space, predicted_total: float | None = None, single_best: float | None = None) -> list[Floats]:
-    """Rows to begin with: the preset, totals at equal strengths, one tilt for each model, and each model alone."""
+def starts(
+    space: Space,
+    predicted_total: float | None = None,
+    single_best: float | None = None,
+    ratios: Sequence[float] = (),
+) -> list[Floats]:
+    """Rows to begin with: the preset, totals at equal strengths, one tilt for each model, and each model alone.
+
+    The total at `ratios`, where they are told, comes behind the preset.
+    """
     total = usual_total(space, predicted_total)
     equal = np.full(space.count, total / space.count)
-    rows = [np.array(preset(space.count)), *(equal * factor for factor in TOTALS)]
+    told = [np.array(ratios) * total / sum(ratios)] if len(ratios) == space.count else []
+    rows = [np.array(preset(space.count)), *told, *(equal * factor for factor in TOTALS)]
     if space.count > 1:
         rows += [tilted * total / tilted.sum() for tilted in 1 + (TILT - 1) * np.eye(space.count)]
     alone = (single_best,) if single_best is not None else ALONE

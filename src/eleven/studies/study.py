@@ -26,18 +26,30 @@ def ignore(_: str) -> None:
 
 
 @final
+@dataclass(frozen=True)
+class Probed:
+    """How much of what models change in predictions they have in common, as a mean cosine, and who helps how much.
+
+    `ratios` are shares of sum 1, empty where nothing clear is known of them.
+    """
+
+    overlap: float
+    ratios: tuple[float, ...] = ()
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Study:
     """What takes and scores its pictures, what judges them, and what may be tried.
 
-    `overlap` tells how much of what the models change in predictions they have in common, where anybody can tell.
+    `probe` tells what the models change in predictions, where anybody can tell.
     """
 
     taker: Taker
     objective: Objective
     space: Space
     tell: Tell = ignore
-    overlap: Callable[[], float] | None = None
+    probe: Callable[[], Probed] | None = None
 
     @property
     def plan(self) -> Plan:

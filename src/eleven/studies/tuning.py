@@ -17,10 +17,11 @@ from eleven.studies.measuring import Asked, Measure
 from eleven.studies.searching import Beginning, Step, drop_one, search, sweep
 from eleven.studies.space import Space
 from eleven.studies.study import Study
+from eleven.suggestions.probe import predicted_total
 
 Row = tuple[float, ...]
 OVERLAP = "overlap"
-"""The kind of a ledger's note that tells how much the models have in common."""
+"""The kind of a ledger's note that tells how much the models have in common, and the ratios that photos ask for."""
 
 
 @final
@@ -103,23 +104,24 @@ def find(study: Study, shares: Allotment) -> Searched:
 
 
 def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
-    """What is known before the search: how strong models are alone, and the total that their overlap asks for.
+    """What is known before the search: how strong models are alone, and what a probe of the base says of mixes.
 
-    If one model is best at W, the same balance of shared to own change puts N models with overlap ρ at the total
-    W·N/(1+(N-1)ρ). It is told once and kept in the ledger, since the search depends on it to the last digit.
+    That is the total that their overlap asks for, and the ratios that photos ask for where they are clear. It is told
+    once and kept in the ledger, since the search depends on it to the last digit.
     """
     strongest = max((one.strength for one in alone), default=None)
-    if study.overlap is None or not alone:
+    if study.probe is None or not alone:
         return Beginning(single_best=strongest)
     ledger = study.taker.ledger
     told = next((one.text for one in ledger.notes() if one.kind == OVERLAP), None)
     if told is None:
         study.tell("how much the models have in common")
-        told = f"{study.overlap():.4f}"
+        found = study.probe()
+        told = " ".join(f"{number:.4f}" for number in (found.overlap, *found.ratios))
         ledger.note(OVERLAP, told)
-    shared, count = max(0.0, float(told)), len(alone)
-    total = sum(one.strength for one in alone) / (1 + (count - 1) * shared)
-    return Beginning(predicted_total=total, single_best=strongest)
+    shared, *ratios = map(float, told.split())
+    single = sum(one.strength for one in alone) / len(alone)
+    return Beginning(predicted_total(single, shared, len(alone)), strongest, tuple(ratios))
 
 
 def best_alone(study: Study, model: int, budget: int) -> Alone:

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from eleven.bases.architectures import Pipeline
 from eleven.errors import UsageError
 from eleven.tensors import Tensor
-from eleven.training.architectures import Pipeline
 from eleven.training.changes import DOWN, KINDS, UP, Kind, Layer, passed
 from eleven.training.naming import Names, modules_of, names_for
 from eleven.training.plan import TrainingPlan

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from eleven.bases.architectures import Architecture, Pipeline, Texts, encode_pictures
 from eleven.tensors import Tensor
-from eleven.training.architectures import Architecture, Pipeline, Texts, encode_pictures
 from eleven.training.buckets import Size, bucket, fitted
 from eleven.training.photos import Photo
 from eleven.training.plan import TrainingPlan

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from eleven.bases.architectures import Pipeline, text_encoders
 from eleven.exports.spelling import DIFFUSERS
 from eleven.layers.dialect import spelled_forward, spellings
 from eleven.layers.family import Family
 from eleven.layers.recognise import recognise
 from eleven.tensors import Tensor
-from eleven.training.architectures import Pipeline, text_encoders
 
 ROOTLESS = ("encoder.layers.", "embeddings.", "final_layer_norm")
 """How the modules of a CLIP begin in transformers 5, which names them without `text_model.` in front."""

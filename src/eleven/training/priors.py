@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from eleven.training.architectures import Pipeline
+from eleven.bases.architectures import Pipeline
 from eleven.training.photos import Photo
 from eleven.training.plan import TrainingPlan
 

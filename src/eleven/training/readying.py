@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from eleven.training.architectures import Architecture, Pipeline, text_encoders
+from eleven.bases.architectures import Architecture, Pipeline, text_encoders
 
 
 @contextmanager

@@ -10,17 +10,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
+from eleven.bases.architectures import Pipeline, architecture_of, resolution_of, step_of
 from eleven.bases.memory import memory_told
+from eleven.bases.objectives import objective_of
 from eleven.errors import FileError, OutputError, UsageError
 from eleven.files.safetensors import SafetensorsFile
 from eleven.training.adapters import adapt
-from eleven.training.architectures import Pipeline, architecture_of, resolution_of, step_of
 from eleven.training.changes import KINDS
 from eleven.training.curve import write_curve
 from eleven.training.examples import Example, read_examples
 from eleven.training.loop import Place, Progress, Report, ignore, run
 from eleven.training.metadata import TRAINING, Outcome, outcome, trained_metadata
-from eleven.training.objectives import objective_of
 from eleven.training.photos import Photo
 from eleven.training.plan import TrainingPlan
 from eleven.training.priors import draw_priors

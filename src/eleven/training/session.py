@@ -10,10 +10,10 @@ from functools import cached_property
 
 import torch
 
+from eleven.bases.architectures import Architecture, Pipeline
+from eleven.bases.objectives import Objective
 from eleven.tensors import Tensor
-from eleven.training.architectures import Architecture, Pipeline
 from eleven.training.examples import Batch, Encoder, Example, drawn, fixed
-from eleven.training.objectives import Objective
 from eleven.training.plan import TrainingPlan
 from eleven.training.trainee import Trainee
 

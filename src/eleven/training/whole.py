@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
+from eleven.bases.architectures import Pipeline
 from eleven.tensors import Tensor
-from eleven.training.architectures import Pipeline
 from eleven.training.naming import modules_of, names_for
 from eleven.training.plan import TrainingPlan
 from eleven.training.trainee import Trainee

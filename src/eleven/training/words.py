@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from eleven.bases.architectures import Pipeline, text_encoders
 from eleven.errors import UsageError
 from eleven.techniques.textual_inversion_writing import encode
 from eleven.tensors import Float, Tensor
-from eleven.training.architectures import Pipeline, text_encoders
 from eleven.training.naming import names_for
 from eleven.training.plan import TrainingPlan
 from eleven.training.trainee import Trainee
