@@ -121,6 +121,8 @@ def report(write: Callable[[Progress], Proof], job: Job, *, as_json: bool) -> No
         raise Exit(error.exit_code) from None
     for remark in remarks(proof, job):
         note(remark)
+    for reason in proof.alarm.reasons if proof.alarm else ():
+        note(f"warning: {reason}")
 
 
 def remarks(proof: Proof, job: Job) -> list[str]:
