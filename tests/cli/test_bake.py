@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from eleven.amplification.zones import RATIO
+from eleven.amplification.zones import EFFECT
 from eleven.cli.main import run
 
 SD1 = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_"
@@ -75,10 +75,10 @@ def test_strengths_that_are_too_much_are_warned_of_with_the_total_at_the_line(he
     assert run(["bake", "a.safetensors:1.1", "a.safetensors:1", "--to", "out.safetensors", "--json"]) == 0
     out, err = capsys.readouterr()
     told = json.loads(out)["collapse"]
-    assert (told["zone"], told["total"], told["ratio"]) == ("red", pytest.approx(2.1), pytest.approx(2.1, rel=1e-3))
-    assert told["edge"] == pytest.approx(RATIO.red, rel=1e-3)
-    assert err.endswith(f"which is at {RATIO.red:.2f} in total.\n")
-    assert err.startswith("warning: The strengths add up to 2.10, and their change is 2.10 × one model's; past ")
+    assert (told["zone"], told["total"], told["effect"]) == ("red", pytest.approx(2.1), pytest.approx(2.1, rel=1e-3))
+    assert told["edge"] == pytest.approx(EFFECT.red, rel=1e-3)
+    assert err.startswith("warning: The strengths add up to 2.10, which does about 2.10 × what one model does alone; ")
+    assert err.endswith(f"here from {EFFECT.red:.2f} in total.\n")
 
 
 @pytest.mark.parametrize("parts", [["a.safetensors"], ["a.safetensors:0.5", "a.safetensors:-0.4"]])

@@ -21,12 +21,18 @@ class Limits:
         return "red" if value > self.red else "warn" if value > self.warn else "green"
 
 
-RATIO = Limits(1.15, 1.3)
-"""Of the norm ratio."""
+OVERLAP = 0.5
+"""The cosine that is assumed between what two models of one concept change in predictions, where none was measured."""
+
+EFFECT = Limits(1.3, 1.5)
+"""Of the effect, in what one model does at strength 1: measured on the lab's people, see docs/concepts/collapse.md."""
+
+EFFECT_AT_BEST = Limits(1.1, 1.2)
+"""Of the effect, in what one model does at its own best strength: measured likewise."""
 
 ADDITIVITY = Limits(0.3, 0.4)
 """Of how far the prediction of the mix is from the sum of what its models change, over that sum: past it strengths do
-not add up. Two models lost half their hits at 0.24 to 0.41."""
+not add up. In a toy two models lost half their hits at 0.24 to 0.41."""
 
 
 def worst(*zones: Zone) -> Zone:
