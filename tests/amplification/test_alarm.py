@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eleven.amplification.alarm import alarm, highest_total
-from eleven.amplification.zones import EFFECT
+from eleven.amplification.alarm import ROOM, alarm, highest_total
+from eleven.amplification.zones import EFFECT, OVERLAP
 from eleven.combination import combine
 from eleven.finetunes.opening import open_finetune
 from eleven.mix import Mix, Part
@@ -69,8 +69,8 @@ def test_other_methods_are_judged_by_the_norm_that_they_made(combined):
     assert found.zone == "red"
 
 
-def test_a_search_may_go_to_the_red_zone_and_always_a_fifth_beyond_the_preset(combined):
-    assert highest_total(combined(1.0, 1.0)) == pytest.approx(1.2 * 1.4)
-    apart = highest_total(combined(1.0, 1.0, 1.0, 1.0, alike=False))
-    assert apart == pytest.approx(4 * EFFECT.red / (0.5 * 16 + 0.5 * 4) ** 0.5, rel=1e-3)
+def test_a_search_may_go_to_the_red_zone_and_always_a_third_beyond_the_preset(combined):
+    assert highest_total(combined(1.0, 1.0)) == pytest.approx(ROOM * 1.4)
+    apart = highest_total(combined(*[1.0] * 8, alike=False))
+    assert apart == pytest.approx(max(EFFECT.red / (OVERLAP + (1 - OVERLAP) / 8) ** 0.5, ROOM * 1.45), rel=1e-3)
     assert highest_total(None) == float("inf")

@@ -23,15 +23,19 @@ import numpy as np
 from eleven.amplification.grams import Grams, measure
 from eleven.amplification.meter import Known, read
 from eleven.amplification.spectra import measure_spectra
+from eleven.amplification.zones import EFFECT, EFFECT_AT_BEST, OVERLAP
 from eleven.combination import combine
 from eleven.finetunes.checkpoint import Checkpoint, open_checkpoint
 from eleven.finetunes.opening import open_finetune
 from eleven.lab.shipped import base_folder, concept_folder
 from eleven.mix import Mix, Part
 
-LOST = 2 / 3
-"""The share of the highest hit-rate that is left at the total that should be red."""
-OVERLAPS = (0.0, 0.25, 0.5, 0.75)
+LOST, FALLEN = 2 / 3, 0.15
+"""What should be red: a total at which this share of the highest hit-rate is left, or likeness has fallen so far."""
+LEAST = 0.25
+"""Below this highest hit-rate, which is 8 of 32 pictures, its third is noise; likeness tells then."""
+OVERLAPS = (0.0, 0.3, 0.6, 0.9)
+SHIPPED = {f"effect {OVERLAP:g}": EFFECT.red, f"effect {OVERLAP:g} at best": EFFECT_AT_BEST.red}
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Case:
     measures: Mapping[str, float]
     best: float
     lost: float
+    told_by: str
 
     def span(self, name: str) -> tuple[float, float]:
         """Between which values of a measure the threshold should be."""
@@ -54,31 +59,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--people", type=Path, help="the folder of the people, where it is not the shipped one")
+    parser.add_argument("--by", choices=("hits", "likeness"), default="hits", help="what tells that hits are lost")
     parser.add_argument("--spectra", action="store_true", help="measure the spectra too, which takes seconds a set")
     given = parser.parse_args()
     with open_checkpoint(base_folder()) as base:
         rows = json.loads(given.file.read_text("utf-8"))
-        cases = [case_of(row, base, given.people, spectra=given.spectra) for row in rows]
+        cases = [case_of(row, base, given) for row in rows]
     for case in cases:
-        told = ", ".join(f"{name} {low:.2f}–{high:.2f}" for name in case.measures for low, high in [case.span(name)])
-        print(f"{case.person} {'+'.join(case.models)}: best {case.best:.2f}, a third lost {case.lost:.2f}; {told}")
+        print(f"{case.person} {'+'.join(case.models)}: best {case.best:.2f}, lost {case.lost:.2f} by {case.told_by}")
+        print("  " + ", ".join(f"{name} {case.span(name)[0]:.2f}–{case.span(name)[1]:.2f}" for name in case.measures))
     for name in cases[0].measures:
         print(f"{name}: {verdict(cases, name)}")
+    for name, line in SHIPPED.items():
+        outside, inside = (sum(one) for one in zip(*(sides(case, name, line) for case in cases), strict=True))
+        both = sum(all(sides(case, name, line)) for case in cases)
+        print(
+            f"as shipped, {name} at {line:g}: best outside {outside}, lost inside {inside}, both {both} of {len(cases)}"
+        )
 
 
-def case_of(row: dict[str, Any], base: Checkpoint, people: Path | None, *, spectra: bool) -> Case:
+def case_of(row: Mapping[str, Any], base: Checkpoint, given: argparse.Namespace) -> Case:
     """One set, measured on its files."""
-    folder = people / row["person"] if people else concept_folder(row["person"])
+    folder = given.people / row["person"] if given.people else concept_folder(row["person"])
     paths = [folder / f"{row['person']}-{name}.safetensors" for name in row["models"]]
     with ExitStack() as stack:
         finetunes = [stack.enter_context(open_finetune(path, base)) for path in paths]
         mix = Mix(parts=tuple(Part(file=path.name, strength=1 / len(paths)) for path in paths))
         found = measures_of(measure(finetunes), mix, tuple(row["singles"][name] for name in row["models"]))
-        if spectra:
+        if given.spectra:
             seen = measure_spectra(combine(mix, finetunes), base)
             found |= {"spectral p95": seen.ratio, "spectral highest": seen.highest}
     best = row.get("best") or row["totals"][int(np.argmax(row["likeness"]))]
-    return Case(row["person"], tuple(row["models"]), found, best, lost_at(row["totals"], row["perfect"]))
+    return Case(row["person"], tuple(row["models"]), found, best, *lost_at(row, given.by))
 
 
 def measures_of(grams: Grams, mix: Mix, singles: tuple[float, ...]) -> dict[str, float]:
@@ -93,13 +105,20 @@ def measures_of(grams: Grams, mix: Mix, singles: tuple[float, ...]) -> dict[str,
     return found
 
 
-def lost_at(totals: Sequence[float], perfect: Sequence[float]) -> float:
-    """Where behind the peak the hit-rate crosses two thirds of it, on straight lines; infinite where it does not."""
-    peak = int(np.argmax(perfect))
-    for at in range(peak, len(totals) - 1):
-        high, low = perfect[at], perfect[at + 1]
-        if low <= LOST * perfect[peak]:
-            return totals[at] + (totals[at + 1] - totals[at]) * (high - LOST * perfect[peak]) / (high - low)
+def lost_at(row: Mapping[str, Any], by: str) -> tuple[float, str]:
+    """The total at which a third of the hits is lost, and by what it is told: hits if there are enough, or likeness."""
+    for kind in ("perfect", "good") if by == "hits" else ():
+        if max(row[kind]) >= LEAST:
+            return crossing(row["totals"], row[kind], LOST * max(row[kind])), kind
+    return crossing(row["totals"], row["likeness"], max(row["likeness"]) - FALLEN), "likeness"
+
+
+def crossing(totals: Sequence[float], values: Sequence[float], line: float) -> float:
+    """Where behind the peak the values fall below a line, linearly between totals; infinite where they do not."""
+    for at in range(int(np.argmax(values)), len(totals) - 1):
+        high, low = values[at], values[at + 1]
+        if low <= line:
+            return totals[at] + (totals[at + 1] - totals[at]) * (high - line) / (high - low)
     return float("inf")
 
 
@@ -128,8 +147,13 @@ def fit(cases: Sequence[Case], name: str) -> tuple[float, int]:
 
 def fits(case: Case, name: str, line: float) -> bool:
     """Whether the best total is not above the line, and the other one is."""
-    low, high = case.span(name)
-    return low <= line < high
+    return all(sides(case, name, line))
+
+
+def sides(case: Case, name: str, line: float) -> tuple[bool, bool]:
+    """Whether the best total is outside the red zone, and whether the other one is inside."""
+    best, lost = case.span(name)
+    return best <= line, line < lost
 
 
 if __name__ == "__main__":
