@@ -58,7 +58,7 @@ def _areas(meter: Meter, y: Axis, left: float, right: float) -> list[Markup]:
     for kind, low, high in zip(("safe", "watch", "cliff"), ends, ends[1:], strict=False):
         top, bottom = y.at(high), y.at(low)
         drawn.append(element("rect", x=left, y=top, width=right - left, height=bottom - top, class_=kind))
-    words = text("pictures usually collapse", right - 6, y.at(meter.red) - 6, text_anchor="end", class_="edge-word")
+    words = text("pictures usually collapse", left + 6, y.at(meter.red) - 6, class_="edge-word halo")
     return [*drawn, line((left, y.at(meter.red)), (right, y.at(meter.red)), "edge"), words]
 
 
