@@ -8,6 +8,7 @@ import torch
 from eleven.amplification.alarm import ROOM, alarm, highest_total
 from eleven.amplification.zones import EFFECT, OVERLAP
 from eleven.combination import combine
+from eleven.errors import BaseNeeded, TensorError
 from eleven.finetunes.opening import open_finetune
 from eleven.mix import Mix, Part
 from models import write_layer
@@ -74,3 +75,12 @@ def test_a_search_may_go_to_the_red_zone_and_always_a_third_beyond_the_preset(co
     apart = highest_total(combined(*[1.0] * 8, alike=False))
     assert apart == pytest.approx(max(EFFECT.red / (OVERLAP + (1 - OVERLAP) / 8) ** 0.5, ROOM * 1.45), rel=1e-3)
     assert highest_total(None) == float("inf")
+
+
+@pytest.mark.parametrize("error", [TensorError, BaseNeeded])
+def test_what_was_not_read_for_the_mix_need_not_be_readable(combined, monkeypatch, error):
+    def failing(*_, **__):
+        raise error("no")
+
+    monkeypatch.setattr("eleven.amplification.alarm.measure", failing)
+    assert alarm(combined(2.0), 1.0) is None

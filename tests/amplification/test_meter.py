@@ -203,3 +203,14 @@ def test_what_cannot_be_read_is_refused(tmp_path, opened, apart):
     for wrong in ({"singles": (1.0, 0.0)}, {"singles": (float("nan"),)}, {"overlap": 1.5}):
         with pytest.raises(UsageError, match="best strengths"):
             Known(**wrong)
+
+
+@pytest.mark.parametrize("suffix", ["thin", "full"])
+def test_changes_of_different_shapes_are_told(tmp_path, opened, suffix):
+    paths = []
+    for at, columns in enumerate((12, 10)):
+        thin = {"lora_up.weight": normal(16, 2, seed=at), "lora_down.weight": normal(2, columns, seed=at)}
+        tensors = thin if suffix == "thin" else {"diff": normal(16, columns, seed=at)}
+        paths.append(write_layer(tmp_path / f"{at}.safetensors", tensors, prefixes=LAYERS))
+    with pytest.raises(TensorError, match=r"0\.safetensors and 1\.safetensors: .*\[16, 12\] and \[16, 10\]"):
+        measure(opened(*paths))

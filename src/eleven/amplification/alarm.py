@@ -9,10 +9,11 @@ from eleven.amplification.meter import read
 from eleven.amplification.reading import Reading
 from eleven.amplification.zones import EFFECT
 from eleven.combination import Combination
+from eleven.errors import BaseNeeded, TensorError
 from eleven.mix import Part, preset
 
 MOST = 150
-"""Modules that are looked at, which is a second of the time that writing SDXL takes, and less than 1 % off."""
+"""Modules that are looked at, which takes 0.1 s for two LoRAs of SDXL, and is less than 1 % off."""
 
 ROOM = 1.35
 """A search may go so far beyond the preset whatever the meter says: the best totals of the lab's 15 sets do not."""
@@ -26,7 +27,11 @@ def alarm(combination: Combination, norm: float) -> Reading | None:
     plain = combination.mix.method == "sum"
     if plain and sum(_largest(part) for part, _ in combination.parts) <= EFFECT.warn:
         return None
-    found = _read(combination, most=MOST if plain else None, combined=None if plain else norm)
+    try:
+        found = _read(combination, most=MOST if plain else None, combined=None if plain else norm)
+    except (TensorError, BaseNeeded):
+        # where its strength is 0 a model was not read for the mix, and need not be readable
+        return None
     return None if found is None or found.zone == "green" else found
 
 

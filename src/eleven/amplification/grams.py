@@ -5,7 +5,7 @@ Sizes are quadratic in the strengths, so that one pass over the files is enough 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import final
@@ -54,7 +54,7 @@ def measure(
     """The Gram matrices of all layers, or of about `most` modules spread over the models; one module in memory at once.
 
     `progress` is called after each module with how many there are. UsageError where no file changes a layer;
-    TensorError for numbers that are not finite; BaseNeeded and all that decoding can raise.
+    TensorError for numbers that are not finite, and for shapes that differ; BaseNeeded and all that decoding can raise.
     """
     modules = list(dict.fromkeys(module for finetune in finetunes for module in finetune.modules))
     if not modules:
@@ -84,6 +84,7 @@ def _thin(finetunes: Sequence[FineTune], module: str) -> list[LayerGram]:
             if both is None:
                 return []
             found[number] = both
+    _check(finetunes, module, {number: factors.shape for number, (_, factors) in found.items()})
     pair = thin.side_by_side([(1.0, factors) for _, factors in found.values()])
     if pair is None:
         return []
@@ -101,7 +102,18 @@ def _any(finetunes: Sequence[FineTune], module: str) -> Iterator[LayerGram]:
         for layer, delta in finetune.change(module) if module in finetune.modules else ():
             found.setdefault(layer.name, (layer, {}))[1][number] = delta
     for layer, deltas in found.values():
+        _check(finetunes, layer.name, {number: delta.shape for number, delta in deltas.items()})
         yield _layer(finetunes, layer, list(deltas), gram(list(deltas.values())).numpy())
+
+
+def _check(finetunes: Sequence[FineTune], name: str, shapes: Mapping[int, tuple[int, int]]) -> None:
+    """TensorError where changes of one layer have different shapes, as they may in an unknown family."""
+    (first, shape), *others = shapes.items()
+    other = next((number for number, found in others if found != shape), None)
+    if other is not None:
+        files = f"{finetunes[first].path.name} and {finetunes[other].path.name}"
+        told = f"{files}: their changes of {name} are {list(shape)} and {list(shapes[other])}."
+        raise TensorError(told, hint="They belong to different models.")
 
 
 def _layer(finetunes: Sequence[FineTune], layer: Layer, numbers: Sequence[int], found: Floats) -> LayerGram:

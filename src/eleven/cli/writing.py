@@ -114,6 +114,8 @@ def report(write: Callable[[Progress], Proof], job: Job, *, as_json: bool) -> No
         show_json({"path": job.to, "tolerance": job.tolerance, **proof.listed()})
     else:
         _show(proof, job.to)
+    for reason in proof.alarm.reasons if proof.alarm else ():
+        note(f"warning: {reason}")
     try:
         proof.require(math.inf if job.tolerance is None else job.tolerance, str(job.to), remedy=job.remedy)
     except ProofFailed as error:
@@ -121,8 +123,6 @@ def report(write: Callable[[Progress], Proof], job: Job, *, as_json: bool) -> No
         raise Exit(error.exit_code) from None
     for remark in remarks(proof, job):
         note(remark)
-    for reason in proof.alarm.reasons if proof.alarm else ():
-        note(f"warning: {reason}")
 
 
 def remarks(proof: Proof, job: Job) -> list[str]:
