@@ -32,7 +32,7 @@ BLOCKS = [
 ]
 HEAVY = ("torch", "diffusers", "transformers", "scipy")
 WITH_TORCH = {"algebra", "combination", "compress", "exports", "kronecker", "methods", "sketch", "testing"}
-WITH_TORCH |= {"bases", "engines", "lab", "main_job", "scorers", "training"}
+WITH_TORCH |= {"amplification", "bases", "engines", "lab", "main_job", "scorers", "training"}
 """Where arithmetic is the work; every other module must load without torch."""
 
 BANNED = re.compile(r"(^|_)(utils?|helpers?|managers?|common|misc|base)(_|$)")

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
+from eleven.amplification.alarm import highest_total
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
 from eleven.engines.opening import Setup, open_engine, openers
@@ -85,6 +86,8 @@ class Bench:
     wish: Wish
     company: Company
     maker: Maker
+    highest: float
+    """The total of strengths beyond which pictures usually collapse."""
 
     def tuning(self, to: Path) -> Plan:
         """What a search for the best mix in that folder will be. UsageError for a budget that is too small."""
@@ -157,7 +160,7 @@ class Bench:
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
         watch, begun = Stopwatch(self.maker), time.monotonic()
         company = replace(self.company, models=models, probe=partial(self._probe, plan))
-        space = space_of([path.stem for path in self.models], self.wish.ranges)
+        space = space_of([path.stem for path in self.models], self.wish.ranges).capped(self.highest)
         with begin(plan, to, watch, (self.calibration, space), company) as study:
 
             def finish() -> None:
@@ -185,12 +188,13 @@ def open_bench(
     with open_engine(setup, company.tell) as engine:
         for path in models:
             engine.combination(Mix(parts=(Part(file=str(path)),)))
+        highest = highest_total(engine.combination(Mix(parts=tuple(Part(file=str(path)) for path in models))))
         shown = redraw(engine.base, list(references.photos.values()))
         calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown)
         for one in calibration.advice:
             company.tell(f"note: {one.text} {one.hint}")
         with open_maker(setup, company.workers, engine) as maker:
-            yield Bench(engine, tuple(models), calibration, trigger, wish, company, maker)
+            yield Bench(engine, tuple(models), calibration, trigger, wish, company, maker, highest)
 
 
 @contextmanager

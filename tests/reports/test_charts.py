@@ -12,6 +12,7 @@ from eleven.reports.charts.forest import Dot, Line, draw_forest
 from eleven.reports.charts.histogram import Scores, counts, draw_histograms
 from eleven.reports.charts.history import draw_history
 from eleven.reports.charts.landscape import draw_map, draw_strips
+from eleven.reports.charts.meter import Mark, Meter, draw_meter
 from eleven.reports.charts.ramp import STOPS, colour
 from eleven.reports.charts.sweep import draw_sweep
 from eleven.reports.study_measures import Interval, Rate, Surface, Sweep, SweepPoint, Trial
@@ -42,6 +43,8 @@ DRAWN = {
     "six models": lambda width: draw_strips([trial(0.0, *[0.2] * 6)], (0.2,) * 6, "abcdef", width=width),
     "one picture": lambda width: draw_history([trial(1.0, 1.0)], width=width),
     "no scores": lambda width: draw_histograms([Scores("a", (), "arm", 3)], 0.8, 0.8, width=width, title="t"),
+    "meter": lambda width: draw_meter(Meter(0.9, 1.3, 1.5), [Mark("mix", 1.4), Mark("one", 9.0)], width=width),
+    "meter of nothing": lambda width: draw_meter(Meter(0.0, 1.3, 1.5), [], width=width),
     "equal scores": lambda width: draw_histograms([Scores("a", (0.8,) * 9, "arm")], 0.8, 0.8, width=width, title="t"),
 }
 
@@ -114,3 +117,14 @@ def test_lighter_is_better():
     brightness = [sum(int(colour(at / 20)[one : one + 2], 16) for one in (1, 3, 5)) for at in range(21)]
     assert brightness == sorted(brightness)
     assert colour(0) == "#{:02x}{:02x}{:02x}".format(*STOPS[0])
+
+
+def test_a_meter_crosses_the_red_line_where_its_label_says():
+    svg = ElementTree.fromstring(draw_meter(Meter(0.5, 1.0, 1.5), [Mark("mix <1>", 1.2)], width=860))
+    assert svg.get("aria-label") == "Collapse meter over total strength: mix <1> 1.20: 0.60; red from 3.00"
+    kinds = {one.get("class"): one for one in svg.iter() if one.get("class") in ("safe", "watch", "cliff", "curve")}
+    tops = [float(kinds[name].get("y")) for name in ("safe", "watch", "cliff")]
+    assert tops == sorted(tops, reverse=True)
+    curve, red = kinds["curve"], tops[1]
+    rise = (float(curve.get("y1")) - red) / (float(curve.get("y1")) - float(curve.get("y2")))
+    assert rise == pytest.approx(3.0 / (1.25 * 3.0), abs=0.01)

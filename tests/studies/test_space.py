@@ -54,3 +54,9 @@ def test_the_worse_half_and_the_clearly_worse_are_dropped():
 def test_heats_stay_within_what_they_may_cost():
     assert heats(4, 100) == [2, 4, 8]
     assert heats(10, 20) == [2]
+
+
+def test_a_capped_space_has_no_higher_totals_than_its_ranges_demand():
+    assert Space(("a", "b")).capped(1.5).total_range == (0.8, 1.5)
+    assert Space(("a", "b")).capped(9.0).total_range == Space(("a", "b")).total_range
+    assert Space(("a", "b"), ((0.9, 1.0), (0.9, 1.0))).capped(1.5).total_range == (1.8, 1.8)

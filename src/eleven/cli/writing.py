@@ -114,6 +114,8 @@ def report(write: Callable[[Progress], Proof], job: Job, *, as_json: bool) -> No
         show_json({"path": job.to, "tolerance": job.tolerance, **proof.listed()})
     else:
         _show(proof, job.to)
+    for reason in proof.alarm.reasons if proof.alarm else ():
+        note(f"warning: {reason}")
     try:
         proof.require(math.inf if job.tolerance is None else job.tolerance, str(job.to), remedy=job.remedy)
     except ProofFailed as error:

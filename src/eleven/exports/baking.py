@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os.path import exists
 from pathlib import Path
 
+from eleven.amplification.alarm import alarm
 from eleven.combination import Combination, combine
 from eleven.errors import FileError, OutputError, UsageError
 from eleven.exports.adapter import bake_adapter
@@ -37,15 +38,23 @@ class Request:
 
 
 def bake(mix: Mix, request: Request, *, progress: Progress = ignore) -> Proof:
-    """Writes the mix and gives the proof. Every ElevenError that opening, combining and writing can raise."""
+    """Writes the mix and gives the proof, with an alarm where the mix is too much.
+
+    Every ElevenError that opening, combining and writing can raise.
+    """
     refuse_live(mix)
     inputs = [Path(part.file) for part in mix.parts]
     refuse_alias(request.to, [*inputs, *(place for place in (request.into, request.base) if place)])
     with opened(mix, request) as (combination, into):
-        if into is None:
-            return bake_adapter(combination, request.to, request.form, force=request.force, progress=progress)
-        write = bake_into_folder if into.path.is_dir() else bake_into
-        return write(combination, into, request.to, force=request.force, progress=progress)
+        proof = _written(combination, into, request, progress)
+        return replace(proof, alarm=alarm(combination, sum(layer.asked for layer in proof.layers) ** 0.5))
+
+
+def _written(combination: Combination, into: Checkpoint | None, request: Request, progress: Progress) -> Proof:
+    if into is None:
+        return bake_adapter(combination, request.to, request.form, force=request.force, progress=progress)
+    write = bake_into_folder if into.path.is_dir() else bake_into
+    return write(combination, into, request.to, force=request.force, progress=progress)
 
 
 @contextmanager

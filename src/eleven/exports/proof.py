@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from eleven.amplification.reading import Reading
 from eleven.errors import ProofFailed
 
 Value = TypeVar("Value")
@@ -43,10 +44,11 @@ def ignore(layer: LayerProof, count: int) -> None:
 
 @dataclass(frozen=True)
 class Proof:
-    """All layers of one written file, and what could not be stored, with the reason."""
+    """All layers of one written file, what could not be stored and why, and the reading of a mix that is too strong."""
 
     layers: tuple[LayerProof, ...]
     skipped: tuple[tuple[str, str], ...] = ()
+    alarm: Reading | None = None
 
     @property
     def error(self) -> float:
@@ -76,10 +78,11 @@ class Proof:
         }
 
     def listed(self) -> dict[str, object]:
-        """Totals, every layer and everything skipped."""
+        """Totals, every layer, everything skipped and, where there is one, the alarm as `collapse`."""
         told = (asdict(layer) | {"error": layer.error} for layer in self.layers)
         layers = [{key: finite(value) for key, value in layer.items()} for layer in told]
-        return {**self.summary(), "layers": layers, "skipped": dict(self.skipped)}
+        alarm = {"collapse": self.alarm.listed()} if self.alarm else {}
+        return {**self.summary(), "layers": layers, "skipped": dict(self.skipped), **alarm}
 
     def to_json(self) -> str:
         """What `listed` gives, as text."""

@@ -7,7 +7,7 @@ changes with the shares by their squares (docs/search.md). Knobs follow the stre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -97,6 +97,11 @@ class Space:
         least, most = (sum(side) for side in zip(*self.strength_ranges, strict=True))
         low, high = self.totals or (LOWEST_TOTAL if self.count > 1 else LOWEST_ALONE, HIGHEST_TOTAL)
         return max(low, least), min(high, most)
+
+    def capped(self, highest: float) -> Space:
+        """The space without totals above this, as far as the ranges allow."""
+        low, high = self.total_range
+        return replace(self, totals=(low, max(low, min(high, highest))))
 
     @property
     def neutral(self) -> Floats:
