@@ -1,6 +1,7 @@
 """Compares ways to find strengths in simulated worlds, and writes the table into docs/search.md.
 
-Run it as `python tools/compare_searches.py --worlds 80`; it needs optuna, which Eleven does not.
+Run it as `python tools/compare_searches.py --worlds 80`; it needs optuna, which Eleven does not. `--counts 6` writes
+one row alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from eleven.studies.space import Space
 from eleven.studies.worlds import World, world
 
 PAGE = Path(__file__).parents[1] / "docs" / "search.md"
-COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (64, 100, 200), 8, 5000
+COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (100,), 8, 5000
 Way = Callable[[World, int], np.ndarray]
 
 
@@ -29,24 +30,26 @@ def main() -> None:
     """Prints the table and writes it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=80)
-    worlds = parser.parse_args().worlds
+    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="numbers of models; others stay as written")
+    parser.add_argument("--first", type=int, default=FIRST, help="seed of the first world")
+    parser.add_argument("--dry-run", action="store_true", help="print only")
+    asked = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    rows = [row(count, [world(count, FIRST + seed) for seed in range(worlds)]) for count in COUNTS]
-    text = "\n".join([heading(worlds), *rows])
+    for count in asked.counts:
+        told = row(count, [world(count, asked.first + seed) for seed in range(asked.worlds)])
+        if not asked.dry_run:
+            write(count, told, heading(asked.worlds))
+
+
+def write(count: int, told: str, head: str) -> None:
+    """Puts one row into the page's table; rows of other counts stay, if they are of the same table."""
     page = PAGE.read_text("utf-8")
     begin, end = "<!-- searches: begin -->\n", "<!-- searches: end -->"
-    PAGE.write_text(re.sub(f"{begin}.*{end}", f"{begin}{text}\n{end}", page, flags=re.S), encoding="utf-8")
-    print(text)
-
-
-def heading(worlds: int) -> str:
-    """The head of the table."""
-    budgets = " / ".join(map(str, BUDGETS))
-    names = ["models", "best single", "preset", "best there is", *(f"{name}, {budgets}" for name in WAYS)]
-    told = (
-        f"Means over {worlds} worlds for each row; in percent of the best there is, and the first three are hit rates."
-    )
-    return "\n".join([told, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"])
+    table = page[page.index(begin) + len(begin) : page.index(end)]
+    kept = re.findall(r"^\| \d.*", table, flags=re.M) if table.startswith(head) else []
+    rows = {int(one.split("|")[1]): one for one in [*kept, told]}
+    text = "\n".join([head, *(rows[number] for number in sorted(rows))])
+    PAGE.write_text(page.replace(table, f"{text}\n"), encoding="utf-8")
 
 
 def row(count: int, worlds: list[World]) -> str:
@@ -58,8 +61,9 @@ def row(count: int, worlds: list[World]) -> str:
     for way in WAYS.values():
         reached = [np.mean([there.hit_rate(way(there, budget)) for there in worlds]) / best for budget in BUDGETS]
         cells.append(" / ".join(f"{100 * share:.1f}" for share in reached))
-    print(count, cells, flush=True)
-    return f"| {count} | {' | '.join(cells)} |"
+    told = f"| {count} | {' | '.join(cells)} |"
+    print(told, flush=True)
+    return told
 
 
 def ours(there: World, budget: int) -> np.ndarray:

@@ -16,10 +16,6 @@ Row = tuple[float, ...]
 RUINED_SHARE, RUINED_PICTURES = 0.5, 2
 """A mix is ruined where at least so many of at least so many pictures are."""
 
-LOW_QUANTILE = 0.1
-"""A ruined picture counts as one that is half a spread below this quantile of the others."""
-
-
 class Account:
     """Pictures by mix and shot; one that was measured before is not asked again and costs nothing."""
 
@@ -54,13 +50,15 @@ class Account:
         return tuple(asked)
 
     def values(self) -> Floats:
-        """Likeness by mix and shot, NaN where unknown; ruined pictures are low, and not so low as to hide the rest."""
+        """Likeness by mix and shot; NaN where unknown or ruined, unless nothing else is known."""
         shots = sorted({shot for found in self.known.values() for shot in found})
         table = np.array([[found.get(shot, np.nan) for shot in shots] for found in self.known.values()])
-        whole = table[table > FLOOR]
-        if not len(whole):
-            return table
-        return np.where(table <= FLOOR, max(np.quantile(whole, LOW_QUANTILE) - 0.5 * whole.std(), FLOOR), table)
+        return np.where(table <= FLOOR, np.nan, table) if (table > FLOOR).any() else table
+
+    def counts(self) -> tuple[Floats, Floats]:
+        """How many pictures of each mix are whole, and how many are ruined."""
+        lost = np.array([sum(value <= FLOOR for value in found.values()) for found in self.known.values()], float)
+        return np.array([len(found) for found in self.known.values()]) - lost, lost
 
     def ruined(self) -> Floats:
         """The mixes of which half of the pictures are ruined."""

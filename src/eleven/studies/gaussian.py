@@ -1,32 +1,34 @@
-"""A Gaussian process over mixes: likeness of a mix, plus luck of the shot that all mixes share, plus luck of the pair.
+"""What is believed of likeness: of a mix, plus luck of the shot that all mixes share, plus luck of the pair.
 
-Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), chapters 2 and 5. Shots' luck is integrated
-out, so that mixes measured on the same shots are compared without it, and others as well as they can be.
+What a mix gives is theory (`theory.py`) with its parameters at their most probable values, plus a Gaussian process of
+what theory misses. Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), chapters 2, 3.4 (Laplace)
+and 5. Shots' luck is integrated out, so that mixes measured on the same shots are compared without it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eleven.studies.theory import Theory
+
 Floats = NDArray[np.float64]
 
-SHAPES = tuple(
-    (slope, amplitude, reach) for slope in (0.15, 0.4, 0.8) for amplitude in (0.1, 0.4) for reach in (0.5, 1.2)
-)
-"""How much slopes may differ and likeness may stray from bowl and slopes, in units of luck, and over which distance."""
+SHAPES = ((1.0, 0.03, 1.2), (1.5, 0.15, 1.2), (2.0, 0.4, 0.6))
+"""How much theory's beliefs are doubted, by how many units of luck it may be wrong, and over which distance."""
 
-BOWL, BOWL_SPREAD = 2.0, 1.0
-"""How deep the bowl is thought to be, in units of luck, and how uncertain that is."""
+BELIEFS = (0.9, 0.07, 0.03)
+"""How much each of these shapes is believed before any picture."""
 
-EXPERTS = 5
-"""How many shapes are kept."""
+NEGLIGIBLE = 0.01
+"""Experts believed less than this, beside the most believed one, are left out."""
 
-LEVEL = 100.0
-"""The variance of the level of likeness, which nothing is known of."""
+ITERATIONS, HALVINGS, SETTLED = 10, 4, 0.01
+"""Steps to the most probable parameters, how often one is halved, and a gain that is too small for another."""
 
 PSEUDO_PICTURES = 4.0
 """For how many pictures the prior of the spreads counts."""
@@ -35,13 +37,10 @@ PSEUDO_PICTURES = 4.0
 @final
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Mixes as the process sees them: coordinates in which likeness is smooth, how far off the ideal theory puts each,
-    and what likeness may depend on beyond that, one after the other.
-    """
+    """Mixes as they are believed in: coordinates in which likeness is smooth; strengths and knobs less neutral."""
 
     coordinates: Floats
-    bowl: Floats
-    slopes: Floats
+    mixes: Floats
 
 
 @final
@@ -64,13 +63,23 @@ class Spread:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Expert:
-    """A posterior for one choice of slope, amplitude and reach, and how much it is believed."""
+class Pictures:
+    """What pictures say of their mixes, in units of luck: a precision matrix, its root, and it times the values."""
 
-    unit: float
-    slope: float
+    points: Points
+    root: Floats
+    seen: Floats
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Expert:
+    """A posterior for one choice of doubt, amplitude and reach, and how much it is believed."""
+
+    theory: Theory
     amplitude: float
     reach: float
+    mode: Floats
     solved: Floats
     inner: Floats
     weight: float
@@ -79,50 +88,57 @@ class Expert:
 @final
 @dataclass(frozen=True, eq=False)
 class Process:
-    """What is believed of the likeness of mixes: experts that differ in smoothness, weighed by their evidence."""
+    """What is believed of the likeness of mixes: experts, weighed by their evidence."""
 
     points: Points
     experts: tuple[Expert, ...]
     spread: Spread
     centre: float
 
+    @property
+    def unit(self) -> float:
+        """The standard deviation of a picture's luck."""
+        return float(np.sqrt(self.spread.pair + self.spread.shot))
+
     def predict(self, points: Points) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the likeness at these points, on shots of average luck."""
         means, variances = [], []
         for expert in self.experts:
-            across = _kernel(points, self.points, expert)
-            means.append(self.centre + expert.unit * BOWL * points.bowl + across @ expert.solved)
-            inner = ((across @ expert.inner) * across).sum(1)
-            variances.append(np.maximum(_alone(points, expert) - inner, 1e-12))
+            strayed = _strayed(points, self.points, expert)
+            slopes, known = (expert.theory.slopes(expert.mode, one.mixes) for one in (points, self.points))
+            across = slopes @ known.T + strayed
+            means.append(expert.theory.likeness(expert.mode, points.mixes) + strayed @ expert.solved)
+            alone = np.square(slopes).sum(1) + expert.amplitude**2
+            variances.append(np.maximum(alone - ((across @ expert.inner) * across).sum(1), 1e-12))
         weights = np.array([expert.weight for expert in self.experts])
         mean = weights @ np.array(means)
         variance = weights @ (np.array(variances) + (np.array(means) - mean) ** 2)
-        return mean, np.sqrt(variance)
+        return self.centre + self.unit * mean, self.unit * np.sqrt(variance)
 
     def covariance(self, points: Points) -> Floats:
         """How the errors of the expected likeness go together, for each two of these points."""
-        whole = np.zeros((len(points.bowl), len(points.bowl)))
+        whole = np.zeros((len(points.mixes), len(points.mixes)))
         for expert in self.experts:
-            across = _kernel(points, self.points, expert)
-            whole += expert.weight * (_kernel(points, points, expert) - across @ expert.inner @ across.T)
-        return whole
+            slopes, known = (expert.theory.slopes(expert.mode, one.mixes) for one in (points, self.points))
+            across = slopes @ known.T + _strayed(points, self.points, expert)
+            alone = slopes @ slopes.T + _strayed(points, points, expert)
+            whole += expert.weight * (alone - across @ expert.inner @ across.T)
+        return self.unit**2 * whole
 
 
-def fit(table: Table) -> Process:
+def fit(table: Table, theory: Theory) -> Process:
     """The posterior after these pictures."""
     spread = spreads(table.values)
-    centre = float(np.nanmean(table.values))
-    unit = float(np.sqrt(spread.pair + spread.shot))
-    information, seen = _information(table.values - centre - unit * BOWL * table.points.bowl[:, None], spread)
-    root = _root(information)
-    experts = [_expert(table.points, (unit, *shape), root, seen) for shape in SHAPES]
-    top = max(expert.weight for expert in experts)
-    weights = np.exp([expert.weight - top for expert in experts])
-    weights = np.where(weights < np.sort(weights)[-EXPERTS], 0, weights)
+    centre, variance = float(np.nanmean(table.values)), spread.pair + spread.shot
+    relative = Spread(spread.pair / variance, spread.shot / variance)
+    precision, seen = _information((table.values - centre) / np.sqrt(variance), relative)
+    pictures = Pictures(table.points, _root(precision), seen)
+    experts = [_expert(pictures, replace(theory, doubt=doubt), shape) for doubt, *shape in SHAPES]
+    told = np.array([expert.weight for expert in experts]) + np.log(BELIEFS)
+    weights = np.exp(told - told.max())
+    weights = np.where(weights < NEGLIGIBLE, 0, weights)
     weights /= weights.sum()
-    kept = [
-        replace(expert, weight=float(weight)) for expert, weight in zip(experts, weights, strict=True) if weight > 0
-    ]
+    kept = [replace(one, weight=float(weight)) for one, weight in zip(experts, weights, strict=True) if weight > 0]
     return Process(table.points, tuple(kept), spread, centre)
 
 
@@ -160,28 +176,50 @@ def _root(matrix: Floats) -> Floats:
     return vectors * np.sqrt(np.maximum(values, 0))
 
 
-def _expert(points: Points, shape: tuple[float, float, float, float], root: Floats, seen: Floats) -> Expert:
+def _expert(pictures: Pictures, theory: Theory, shape: Sequence[float]) -> Expert:
     """The posterior of one shape; its weight is the logarithm of its evidence, up to what all shapes share."""
-    expert = Expert(*shape, seen, root, 0.0)
-    prior = _kernel(points, points, expert)
-    lower = np.linalg.cholesky(np.eye(len(seen)) + root.T @ prior @ root)
+    amplitude, reach = shape
+    expert = Expert(theory, amplitude, reach, np.zeros(theory.parameters), pictures.seen, pictures.root, 0.0)
+    prior, root = _strayed(pictures.points, pictures.points, expert), pictures.root
+    lower = np.linalg.cholesky(np.eye(len(root)) + root.T @ prior @ root)
     half = np.linalg.solve(lower, root.T)
-    inner = half.T @ half
-    solved = seen - inner @ (prior @ seen)
-    evidence = 0.5 * seen @ prior @ solved - np.log(np.diag(lower)).sum()
-    return Expert(*shape, solved, inner, float(evidence))
+    precision = half.T @ half
+    seen = pictures.seen - precision @ (prior @ pictures.seen)
+    mode, height = _mode(theory, pictures.points.mixes, precision, seen)
+    slopes = theory.slopes(mode, pictures.points.mixes)
+    told = precision @ slopes
+    hessian = np.eye(len(mode)) + slopes.T @ told
+    inner = precision - told @ np.linalg.solve(hessian, told.T)
+    evidence = height + 0.5 * pictures.seen @ prior @ seen - np.log(np.diag(lower)).sum()
+    weight = float(evidence - 0.5 * np.linalg.slogdet(hessian)[1])
+    solved = seen - precision @ theory.likeness(mode, pictures.points.mixes)
+    return replace(expert, mode=mode, solved=solved, inner=inner, weight=weight)
 
 
-def _kernel(first: Points, second: Points, expert: Expert) -> Floats:
+def _mode(theory: Theory, mixes: Floats, precision: Floats, seen: Floats) -> tuple[Floats, float]:
+    """The most probable parameters by damped Gauss-Newton steps, and the logarithm of how probable they are."""
+
+    def height(parameters: Floats) -> float:
+        likeness = theory.likeness(parameters, mixes)
+        return float(likeness @ seen - 0.5 * likeness @ precision @ likeness - 0.5 * parameters @ parameters)
+
+    best = np.zeros(theory.parameters)
+    reached = height(best)
+    for _ in range(ITERATIONS):
+        slopes = theory.slopes(best, mixes)
+        left = seen - precision @ theory.likeness(best, mixes)
+        hessian = np.eye(len(best)) + slopes.T @ precision @ slopes
+        step = np.linalg.solve(hessian, slopes.T @ left - best)
+        tried = (best + step * 0.5**halving for halving in range(HALVINGS))
+        higher = next((one for one in tried if height(one) > reached + SETTLED), None)
+        if higher is None:
+            break
+        best, reached = higher, height(higher)
+    return best, reached
+
+
+def _strayed(first: Points, second: Points, expert: Expert) -> Floats:
+    """How what theory misses goes together."""
     one, two = first.coordinates, second.coordinates
     far = np.square(one).sum(1)[:, None] + np.square(two).sum(1) - 2 * one @ two.T
-    near = np.exp(-np.maximum(far, 0) / (2 * expert.reach**2))
-    slopes = expert.slope**2 * first.slopes @ second.slopes.T
-    bowl = BOWL_SPREAD**2 * first.bowl[:, None] * second.bowl
-    return expert.unit**2 * (LEVEL + slopes + bowl + expert.amplitude**2 * near)
-
-
-def _alone(points: Points, expert: Expert) -> Floats:
-    """The diagonal of the kernel."""
-    varied = expert.slope**2 * np.square(points.slopes).sum(1) + BOWL_SPREAD**2 * points.bowl**2
-    return expert.unit**2 * (LEVEL + varied + expert.amplitude**2)
+    return expert.amplitude**2 * np.exp(-np.maximum(far, 0) / (2 * expert.reach**2))

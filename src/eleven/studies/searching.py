@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from eleven.errors import UsageError
 from eleven.studies.account import Account, Row
-from eleven.studies.gaussian import Points, Process, Table, fit
+from eleven.studies.beliefs import Beliefs, form, most_telling
 from eleven.studies.measuring import Asked, Measure
 from eleven.studies.racing import heats, nearby, survivors
 from eleven.studies.space import Space, distinct, starts, usual_total
 
 Floats = NDArray[np.float64]
 
-FEW_START_SHARE, START_SHARE = 0.25, 0.5
-"""How much of the budget the starts may take, with few models and with more."""
+START_SHARE = 0.25
+"""How much of the budget the starts may take."""
 
 TOTALS_TRIED = 3
 """How many of the totals at equal strengths come before models alone and the screening mixes."""
@@ -34,15 +34,12 @@ SCREENS, SCREEN_FACTOR = 4, 3.0
 ROUND_PICTURES, MIXES_AT_MOST = 16, 200
 """How many pictures a round has, and how many mixes the model of likeness is fitted to."""
 
-FEW = 3
-"""Up to so many models, pictures are made where they tell most; with more there is too much to learn: near the best."""
+BEYOND = 1.15
+"""How many times stronger than usual, or than the best so far, a mix may be that is tried."""
 
-HOPEFUL, CROWDING = 60, 0.5
-"""How many points the best may be among, and how near a picked point takes the hope of another away."""
-
-LEADERS, LOCAL, GLOBAL = 4, 15, 80
+LEADERS, LOCAL, GLOBAL = 4, 15, 120
 SPREADS = (0.1, 0.25, 0.5)
-FINE_SPREADS, FINE = (0.1, 0.05), 200
+FINE_SPREADS, FINE = (0.3, 0.2, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05), 40
 
 
 @final
@@ -83,7 +80,7 @@ def search(
     yield from search.race()
     while search.account.left > 0:
         yield search.improve()
-    yield search.step("done", (), fine=True)
+    yield search.step("done", ())
 
 
 class _Search:
@@ -96,16 +93,13 @@ class _Search:
         self.known = known
         self.total = usual_total(space, known.predicted_total)
         self.next_shot = 0
+        self.best = space.row(np.full(space.count, self.total / space.count))
         floor = -(-account.budget // MIXES_AT_MOST)
         self.shots = max(2, 1 << (floor - 1).bit_length()) if account.budget > 1 else 1
 
-    @property
-    def _few(self) -> bool:
-        return self.space.count <= FEW
-
     def race(self) -> Iterator[Step]:
-        """Heats of the starts on the first block; as many starts as half of the budget allows."""
-        share = max(int(self.account.budget * (FEW_START_SHARE if self._few else START_SHARE)), 1)
+        """Heats of the starts on the first block; as many starts as their share of the budget allows."""
+        share = max(int(self.account.budget * START_SHARE), 1)
         rows = self._entrants()[: max(share // self.shots, 1)]
         done = 0
         for shots in heats(len(rows), share):
@@ -120,28 +114,31 @@ class _Search:
         self.next_shot = done
 
     def improve(self) -> Step:
-        """One round of what the model of likeness proposes, all of it on the same fresh shots."""
-        process = self._process()
-        rows = self._allowed(self._candidates(process))
+        """One round of what tells most about where the best is, all of it on the same fresh shots."""
+        beliefs, best = self._beliefs(), self.best
+        near = [nearby([best], spread, LOCAL, self.draw) for spread in SPREADS]
+        rows = self._allowed(np.vstack([best, self._candidates(beliefs), self.space.clip(np.vstack(near))]))
         count = max(min(ROUND_PICTURES, self.account.left) // self.shots, 1)
-        points = self._points(rows)
-        noise = process.spread.pair / self.shots
-        picked = most_telling(process, points, count, noise) if self._few else most_hopeful(process, points, count)
+        picked = most_telling(beliefs, rows, count, self.shots)
         shots = range(self.next_shot, self.next_shot + self.shots)
         self.next_shot += self.shots
         return self.step("search", self.account.ask([rows[index] for index in picked], shots))
 
-    def step(self, phase: str, asked: tuple[Asked, ...], *, fine: bool = False) -> Step:
-        """The present state; the best is the highest mean of the model, not the luckiest mix."""
-        process = self._process()
-        rows = self._allowed(self._candidates(process))
-        best = self._highest(process, rows)
-        for spread in FINE_SPREADS if fine else ():
-            near = self.space.clip(nearby([best], spread, FINE, self.draw))
-            best = self._highest(process, self._allowed(np.vstack([best, near])))
-        mean, error = process.predict(self._points(best[None]))
-        strengths: Row = tuple(map(float, best))
+    def step(self, phase: str, asked: tuple[Asked, ...]) -> Step:
+        """The present state; the best is what is believed to be perfect most often, not the luckiest mix."""
+        beliefs = self._beliefs()
+        self.best = self._find_best(beliefs)
+        mean, error = beliefs.likeness(self.best[None])
+        strengths: Row = tuple(map(float, self.best))
         return Step(phase, self.account.used, asked, strengths, float(mean[0]), float(error[0]), self._max_total())
+
+    def _find_best(self, beliefs: Beliefs) -> Floats:
+        """The highest of the candidates, and from there by smaller and smaller steps."""
+        best = beliefs.highest(self._allowed(self._candidates(beliefs)))
+        for spread in FINE_SPREADS:
+            near = self.space.clip(nearby([best], spread, FINE, self.draw))
+            best = beliefs.highest(self._allowed(np.vstack([best, near])))
+        return best
 
     def _entrants(self) -> list[Floats]:
         """Starts, with screening mixes before those that weaken or leave one model at a time."""
@@ -162,24 +159,19 @@ class _Search:
                 rows.append(self.space.row(self.total * weights / weights.sum()))
         return rows
 
-    def _process(self) -> Process:
-        return fit(Table(self._points(self.account.rows), self.account.values()))
+    def _beliefs(self) -> Beliefs:
+        account = self.account
+        return form(self.space, self.total, account.rows, account.values(), account.counts())
 
-    def _points(self, rows: Floats) -> Points:
-        return self.space.points(rows, self.total)
-
-    def _highest(self, process: Process, rows: Floats) -> Floats:
-        return rows[int(process.predict(self._points(rows))[0].argmax())]
-
-    def _candidates(self, process: Process) -> Floats:
+    def _candidates(self, beliefs: Beliefs) -> Floats:
         """Measured mixes, steps from the best of them, and mixes from all of the space."""
         rows = self.account.rows
-        means, _ = process.predict(self._points(rows))
-        leaders = rows[np.argsort(-means, kind="stable")[:LEADERS]]
+        leaders = rows[np.argsort(-beliefs.log_hits(rows), kind="stable")[:LEADERS]]
         near = [nearby(list(leaders), spread, LOCAL, self.draw) for spread in SPREADS]
         low, high = self.space.total_range
-        totals = np.exp(self.draw.uniform(np.log(low), np.log(high), (GLOBAL, 1)))
-        shares = self.draw.dirichlet(np.full(self.space.count, 1.5), GLOBAL)
+        usual = max(self.total, float(leaders[0, : self.space.count].sum()))
+        totals = np.exp(self.draw.uniform(np.log(low), np.log(max(low, min(high, BEYOND * usual))), (GLOBAL, 1)))
+        shares = self.draw.dirichlet(np.full(self.space.count, 0.5), GLOBAL)
         knobs = [self.draw.uniform(*knob.range, (GLOBAL, 1)) for knob in self.space.knobs]
         ones = np.vstack([self.space.row(self.total * one) for one in np.eye(self.space.count)])
         return self.space.clip(np.vstack([rows, ones, *near, np.hstack([shares * totals, *knobs])]))
@@ -199,43 +191,6 @@ class _Search:
         ruins = self.account.ruined()[:, : self.space.count]
         even = [ruin.sum() for ruin in ruins if np.square(ruin / ruin.sum()).sum() < 1 / self.space.count + 1e-6]
         return float(min([self.space.total_range[1], *even]))
-
-
-def most_telling(process: Process, points: Points, count: int, noise: float) -> list[int]:
-    """Which points, measured together, tell most about which of the hopeful ones is the best.
-
-    That is by how much the variances of those, less what is common to them, come down once the point is known.
-    """
-    hopeful = np.argsort(-_hope(process, points), kind="stable")[:HOPEFUL]
-    whole = process.covariance(points)
-    picked: list[int] = []
-    for _ in range(count):
-        told = whole[hopeful] - whole[hopeful].mean(0)
-        best = int((np.square(told).sum(0) / (np.diag(whole) + noise)).argmax())
-        picked.append(best)
-        whole = whole - np.outer(whole[:, best], whole[best]) / (whole[best, best] + noise)
-    return list(dict.fromkeys(picked))
-
-
-def most_hopeful(process: Process, points: Points, count: int) -> list[int]:
-    """Which points to measure together: the highest hopes, those near one already picked counting for less."""
-    _, errors = process.predict(points)
-    errors = np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
-    hope = _hope(process, points)
-    picked: list[int] = []
-    for _ in range(min(count, len(hope))):
-        best = int(hope.argmax())
-        picked.append(best)
-        far = np.square(points.coordinates - points.coordinates[best]).sum(1)
-        hope = hope - errors * np.exp(-far / (2 * CROWDING**2))
-        hope[best] = -np.inf
-    return picked
-
-
-def _hope(process: Process, points: Points) -> Floats:
-    """A standard deviation over the mean, less what is uncertain of all points alike."""
-    means, errors = process.predict(points)
-    return means + np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
 
 
 def drop_one(space: Space, best: Sequence[float], shots: Sequence[int]) -> tuple[Asked, ...]:

@@ -32,9 +32,6 @@ TILT = 1.35
 
 ALONE = (1.0, 0.8)
 
-OWN = 0.44
-"""The square of what a model has of its own, over that of what it shares: predictions with a cosine of 0.7."""
-
 TOTAL_SCALE, SHARE_SCALE = 2.3, 1.2
 """Coordinates in which a step costs about as much likeness in any direction."""
 
@@ -135,20 +132,9 @@ class Space:
         return np.hstack([TOTAL_SCALE * np.log(totals / total), SHARE_SCALE * shares, knobs])
 
     def points(self, rows: Floats, total: float) -> Points:
-        """What is expected of the rows before any picture, and what it may depend on beyond that.
-
-        Models that share a part and have parts of their own are short of the person by (goal - total)² and off by the
-        sum of strengths², where the goal puts the ideal of equal strengths at the usual total; how far one model is
-        off, and how much of the person it holds, is for the pictures to tell.
-        """
-        strengths = rows[:, : self.count]
+        """The rows as beliefs about likeness take them."""
         knobs = rows[:, self.count :] - self.neutral
-        short = total * (1 + OWN / self.count) - strengths.sum(1)
-        bowl = -(short**2) - OWN * np.square(strengths).sum(1) - np.square(knobs).sum(1)
-        held = short[:, None] * strengths
-        return Points(
-            self.coordinates(rows, total), bowl, np.hstack([np.square(strengths), held, short[:, None], knobs])
-        )
+        return Points(self.coordinates(rows, total), np.hstack([rows[:, : self.count], knobs]))
 
     def strengths(self, coordinates: Floats, total: float) -> Floats:
         """The rows at these coordinates, clipped."""
