@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eleven.cli.console import WORDS, meter, note, note_resumption, show, show_json
-from eleven.engines.engine import Shot
 from eleven.errors import UsageError
 
 if TYPE_CHECKING:
+    from eleven.cli.study_options import Measured
+    from eleven.engines.engine import Shot
     from eleven.engines.opening import Setup
     from eleven.main_job import Bench, Photos, Wish
     from eleven.reports.study_folder import Left
     from eleven.studies.arms import Arm
+    from eleven.studies.space import Knob, Range
+
+KNOB = "Write te=0..1.2, unet=0.5..1.5, or a name and its blocks, as in early=IN01+IN02:0.5..1.5."
 
 
 @contextmanager
@@ -81,37 +85,16 @@ def report(left: Left, *, as_json: bool) -> None:
             show(f"  {what}: {path}")
 
 
-Taken = tuple[str, str, str | None, int, float]
-"""Negative prompt, sampler, size, steps and guidance, as they are typed."""
-Asked = tuple[list[str] | None, str, int, list[str] | None]
-"""Weights, budget, seed and ranges, as they are typed."""
-
-
-def setup_of(base: str, kind: tuple[str, str], batch: int, *, low_memory: bool, download: bool) -> Setup:
-    """How the base is opened: by name, on which device and in which number type."""
-    from eleven.engines.opening import Setup
-
-    return Setup(base, *kind, batch, low_memory, download)
-
-
-def photos_of(folder: Path, impostors: Path | None, scorer: str, trigger: str) -> Photos:
-    """The references, and what is known of them."""
-    from eleven.main_job import Photos
-
-    return Photos(folder, impostors, scorer, trigger)
-
-
-def wish_of(prompts: Path | None, taken: Taken, asked: Asked) -> Wish:
+def wish_of(
+    measured: Measured, shot: Shot, ranges: Mapping[str, Range] | None = None, knobs: Sequence[Knob] = ()
+) -> Wish:
     """What is asked of a study. UsageError for what makes no sense, FileError for a file of prompts without any."""
-    from eleven.engines.shot_text import all_prompts, parse_size, sampled_by
+    from eleven.engines.shot_text import all_prompts
     from eleven.main_job import Wish
 
-    negative, sampler, size, steps, guidance = taken
-    width, height = parse_size(size) if size else (0, 0)
-    shot = Shot("", 0, negative, *sampled_by(sampler, ""), steps, guidance, width, height)
-    given = tuple(all_prompts([], prompts)) if prompts else ()
-    weight, budget, seed, span = asked
-    return Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []))
+    given = tuple(all_prompts([], measured.prompts)) if measured.prompts else ()
+    weights, budget = weights_of(measured.weight or []), budget_of(measured.budget)
+    return Wish(given, shot, weights, *budget, measured.seed, ranges or {}, tuple(knobs))
 
 
 def budget_of(text: str) -> tuple[int, float]:
@@ -132,6 +115,21 @@ def ranges_of(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
         if match is None:
             raise UsageError(f"--range is {text!r}.", hint="Write NAME=LOW..HIGH, as in eve-lora=0.2..0.9.")
         found[match[1]] = float(match[2]), float(match[3])
+    return found
+
+
+def knobs_of(texts: Sequence[str]) -> list[Knob]:
+    """Knobs as they are typed: `te` and `unet` by themselves, blocks by a name. UsageError for what is none."""
+    from eleven.studies.space import Knob
+
+    found: list[Knob] = []
+    for text in texts:
+        match = re.fullmatch(r"([^=:]+)=(?:([^=:]+):)?(\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?)", text)
+        if match is None:
+            raise UsageError(f"--knob is {text!r}.", hint=KNOB)
+        name, blocks = match[1].strip(), match[2] or match[1]
+        addresses = tuple(block.strip() for block in blocks.split("+"))
+        found.append(Knob(name, (float(match[3]), float(match[4])), addresses=addresses))
     return found
 
 
