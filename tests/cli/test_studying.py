@@ -53,6 +53,7 @@ def test_arms_name_files_once(tmp_path):
     assert files == [Path(one), Path(other)]
     assert [arm.strengths for arm in arms] == [(0.7, 0.5), (1.0, 0.0), (0.0, 0.0)]
     assert {arm.role for arm in arms} == {"given"}
+    assert [arm.name for arm in arms] == ["one:0.7 other:0.5", "one:1", "no model"]
 
 
 @pytest.mark.parametrize("texts", [["none"], ["a.safetensors", "a.safetensors:1"], ["a.safetensors:unet=0.5"]])

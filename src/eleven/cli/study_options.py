@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -98,24 +98,29 @@ class Machine:
 def spread(command: Callable[..., None]) -> Callable[..., None]:
     """The command with each parameter that is a group taken apart into the group's options, required ones first."""
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups: dict[str, type] = {
+        name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)
+    }
 
     @wraps(command)
     def gathered(**given: Any) -> None:  # noqa: ANN401 - what the parser read
-        made = {
-            name: group(**{one.name: given.pop(one.name) for one in fields(group)}) for name, group in groups.items()
-        }
-        command(**given, **made)
+        parts = {name: {one: given.pop(one) for one in signature(group).parameters} for name, group in groups.items()}
+        command(**given, **{name: group(**parts[name]) for name, group in groups.items()})
 
-    found = [option for name in signature(command).parameters for option in _options(command, name, hints[name])]
+    found: list[Parameter] = []
+    for name in signature(command).parameters:
+        found += options_of(groups[name]) if name in groups else [option(command, name)]
     ordered = sorted(found, key=lambda one: one.default is not Parameter.empty)
     gathered.__dict__["__signature__"] = Signature(ordered)
     return gathered
 
 
-def _options(command: Callable[..., None], name: str, hint: Any) -> Iterator[Parameter]:  # noqa: ANN401 - any type
-    """A parameter as it is, or the options of a group."""
-    options = signature(hint).parameters if is_dataclass(hint) else {name: signature(command).parameters[name]}
-    hints = get_type_hints(hint, include_extras=True) if is_dataclass(hint) else {name: hint}
-    for one in options.values():
-        yield one.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[one.name])
+def options_of(group: type) -> list[Parameter]:
+    """Every option of a group."""
+    return [option(group, name) for name in signature(group).parameters]
+
+
+def option(owner: Callable[..., Any], name: str) -> Parameter:
+    """A parameter by name only, its annotation read."""
+    annotation = get_type_hints(owner, include_extras=True)[name]
+    return signature(owner).parameters[name].replace(kind=Parameter.KEYWORD_ONLY, annotation=annotation)

@@ -53,7 +53,9 @@ def tell_cost(opened: Bench, to: Path) -> None:
 def finish(opened: Bench, to: Path, *, bake: bool = True, dry: bool = False, as_json: bool = False) -> None:
     """Tells the cost, does the main job unless the run is dry, and shows what was left."""
     tell_cost(opened, to)
-    if not dry:
+    if dry:
+        note(f"All is well, and no picture was made. Without --dry-run the study begins in {to}.")
+    else:
         report(opened.tune(to, command(), bake=bake), as_json=as_json)
 
 
@@ -151,6 +153,7 @@ def arms_given(texts: Sequence[str]) -> tuple[list[Path], list[Arm]]:
     """The files of all arms, each once, and the arms as strengths of these files."""
     from eleven.mix_text import parse_mix
     from eleven.studies.arms import Arm
+    from eleven.studies.beginning import short_names
 
     mixes = [parse_mix(shlex.split(text)) if text.strip() != "none" else None for text in texts]
     parts = [part for mix in mixes if mix for part in mix.parts]
@@ -163,5 +166,11 @@ def arms_given(texts: Sequence[str]) -> tuple[list[Path], list[Arm]]:
     strengths = [tuple(row.get(file, 0.0) for file in files) for row in rows]
     if len(set(strengths)) < len(strengths):
         raise UsageError("two arms are the same.", hint="Give each once.")
-    named = zip(texts, strengths, strict=True)
-    return [Path(file) for file in files], [Arm(text, "given", row) for text, row in named]
+    short = short_names([Path(file).stem for file in files])
+    return [Path(file) for file in files], [Arm(arm_name(short, row), "given", row) for row in strengths]
+
+
+def arm_name(names: Sequence[str], strengths: Sequence[float]) -> str:
+    """What an arm is called: its models by their short names, with their strengths."""
+    parts = [f"{name}:{strength:g}" for name, strength in zip(names, strengths, strict=True) if strength]
+    return " ".join(parts) or "no model"

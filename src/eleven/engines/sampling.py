@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
+import numpy as np
 import torch
 
 from eleven.bases.memory import memory_told
@@ -17,7 +18,6 @@ from eleven.engines.noise import checked_size, draw, generators
 from eleven.engines.samplers import make_scheduler
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from eleven.bases.opened import Base
@@ -74,7 +74,7 @@ def in_order(made: Iterable[tuple[list[int], list[Item]]]) -> Iterator[Item]:
 def sample(
     base: Base, framing: Framing, seeds: Sequence[int], conditions: Sequence[Conditions]
 ) -> list[NDArray[np.uint8]]:
-    """A picture of each seed with its conditions. OutOfMemory with what to do about it."""
+    """A picture of each seed with its conditions, row by row in memory. OutOfMemory with what to do about it."""
     sources = generators(seeds)
     pipeline: Any = base.pipeline
     latents = draw(pipeline, framing.size, sources)
@@ -92,7 +92,8 @@ def sample(
             guidance_scale=framing.guidance,
             output_type="np",
         ).images
-    return list((images * 255).round().astype("uint8"))
+    # row by row: scorers round otherwise where a picture lies otherwise in memory than one read from another process
+    return list(np.ascontiguousarray((images * 255).round().astype("uint8")))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eleven.reports.study import Arm, Note, Taken
+from eleven.reports.verdict import percent
 from eleven.scorers.copies import COPY, CopyGuard
 from eleven.sheets.png import open_png
 
@@ -23,10 +24,10 @@ def with_copy(taken: Taken, folder: Path, guard: CopyGuard) -> Taken:
         return replace(taken, copy_of=guard.copy_of(np.asarray(image.convert("RGB"))))
 
 
-def notes_on_copies(arms: Sequence[Arm], pictures: Sequence[Taken]) -> Iterator[Note]:
+def notes_on_copies(arms: Sequence[Arm], pictures: Sequence[Taken], guard: CopyGuard | None) -> Iterator[Note]:
     """Nothing where no picture repeats a training photo; else how many of each arm do."""
     counts = [sum(bool(one.copy_of) for one in pictures if one.arm == number) for number in range(len(arms))]
-    if not any(counts):
+    if guard is None or not any(counts):
         return
     told = ", ".join(
         f"{arm.name} {count} of {arm.perfect.shots}" for arm, count in zip(arms, counts, strict=True) if count
@@ -37,4 +38,6 @@ def notes_on_copies(arms: Sequence[Arm], pictures: Sequence[Taken]) -> Iterator[
         if counted
         else "They count as what they are like; --refuse-copies counts them as misses."
     )
-    yield Note("warning", f"Pictures that repeat a training photo: {told}. {rest}")
+    yield Note(
+        "warning", f"Pictures that repeat a training photo: {told}; by chance up to {percent(guard.chance)}. {rest}"
+    )

@@ -37,6 +37,7 @@ from eleven.studies.confirming import Confirmation, differ, winner_of
 from eleven.studies.differences import Difference as Found
 from eleven.studies.differences import holm
 from eleven.studies.intervals import LEVEL, hit_rate, mean_over_prompts
+from eleven.studies.intervals import Interval as Bounds
 from eleven.studies.landscape import landscape
 from eleven.studies.measuring import Asked
 from eleven.studies.sequential import Verdict, at_boundary, boundaries, needed_pairs
@@ -93,7 +94,7 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         enough=_enough(confirmation, arms),
         notes=(
             *(Note("warning", f"{one.text} {one.hint}") for one in case.calibration.advice),
-            *notes_on_copies(arms, pictures),
+            *notes_on_copies(arms, pictures, case.calibration.guard),
         ),
         snippets=case.snippets,
         commands=case.commands,
@@ -117,7 +118,7 @@ def _arms(study: Study, confirmation: Confirmation) -> Iterator[Arm]:
     for number, (arm, scores) in enumerate(zip(confirmation.arms, confirmation.scores, strict=True)):
         difference = found[number]
         if number == leader and claim is not None:
-            told = replace(told_of(claim[0], claim[0].p_value), interval=Interval(claim[1].low, claim[1].high))
+            told = replace(told_of(claim[0], claim[0].p_value), interval=within_one(claim[1]))
         else:
             told = None if difference is None else told_of(difference, next(adjusted))
         yield _arm(study, arm, scores, (confirmation.shots, told))
@@ -135,8 +136,12 @@ def _arm(
 
 def told_of(found: Found, p: float | None) -> Difference:
     """A difference as the page tells it."""
-    within = Interval(found.interval.low, found.interval.high)
-    return Difference(found.mean.estimate, within, p, found.wins, found.ties, found.losses)
+    return Difference(found.mean.estimate, within_one(found.interval), p, found.wins, found.ties, found.losses)
+
+
+def within_one(found: Bounds) -> Interval:
+    """The interval of a difference of shares, which is never more than a whole."""
+    return Interval(max(found.low, -1.0), min(found.high, 1.0))
 
 
 def _rate(hits: NDArray[np.bool_], prompts: Sequence[str]) -> Rate:
@@ -239,11 +244,11 @@ def _preset_ahead(study: Study, confirmation: Confirmation) -> Difference | None
     places = {arm.role: number for number, arm in enumerate(confirmation.arms)}
     if not {"mix", "preset"} <= places.keys():
         return None
-    scores = (confirmation.scores[places[role]] for role in ("preset", "mix"))
-    found = differ(study, *scores, confirmation.shots)
+    usual, mix = (confirmation.scores[places[role]] for role in ("preset", "mix"))
+    found = differ(study, usual, mix, confirmation.shots)
     look, looks = confirmation.look
     within = at_boundary(found.mean, boundaries(looks)[look - 1])
-    return replace(told_of(found, None), interval=Interval(within.low, within.high))
+    return replace(told_of(found, None), interval=within_one(within))
 
 
 def _enough(confirmation: Confirmation, arms: Sequence[Arm]) -> int | None:

@@ -48,6 +48,11 @@ class CopyGuard:
         ratios = [self._ratio(middle(one), place)[0] for place, one in enumerate(held_out.values())]
         self._line = min(RATIO, *ratios)
 
+    @property
+    def chance(self) -> float:
+        """How often, at most, a new photo of the concept is taken for a copy, on average."""
+        return 1 / (len(self._held_out) + 1)
+
     def copy_of(self, pixels: Pixels) -> str:
         """The name of the training photo that a picture repeats; "" for one that is only like the concept."""
         ratio, nearest = self._ratio(middle(pixels))

@@ -119,7 +119,7 @@ def _verdict(
     """What may be said of the first of a pair; nothing before the last look where there is no pair."""
     if not pair or len(shots) < 2:
         return Verdict.UNVERIFIED if look[0] == look[1] else None
-    return judge(differ(study, *pair, shots), *look)
+    return judge(differ(study, pair[0], pair[1], shots), *look)
 
 
 def _evidence(study: Study, pair: Sequence[Sequence[Score]], shots: Sequence[Shot]) -> str:
@@ -141,7 +141,9 @@ def winner_of(confirmation: Confirmation, study: Study) -> int:
     shares: list[NDArray[np.float64]] = [study.perfect(scores).mean() for scores in confirmation.scores]
     if any(arm.role == "given" for arm in arms):
         return int(np.argmax(shares))
-    if leader is None or rival is None:
-        return 0 if leader is None and rival is None else rival if leader is None else leader
+    if rival is None:
+        return leader or 0
+    if leader is None:
+        return rival
     is_simpler = confirmation.verdict is Verdict.NO_DIFFERENCE or shares[leader] < shares[rival]
     return rival if is_simpler else leader
