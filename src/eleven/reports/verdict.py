@@ -189,7 +189,9 @@ def _best_mix(study: StudyView) -> Arm | None:
 
 def _rated(study: StudyView, arm: Arm) -> str:
     verb = "are" if arm.role == "preset" else "is"
-    return f"{_called(arm)} {verb} perfect in {_share(study, arm.perfect)}"
+    knobs = [f"{knob.name} × {number(value)}" for knob, value in zip(study.knobs, arm.knobs, strict=False)]
+    turned = f" with {', '.join(knobs)}" if knobs else ""
+    return f"{_called(arm)}{turned} {verb} perfect in {_share(study, arm.perfect)}"
 
 
 def _begun(words: str) -> str:
