@@ -30,7 +30,9 @@ def main() -> None:
     """Prints the table and writes it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=80)
-    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="numbers of models; others stay as written")
+    parser.add_argument(
+        "--counts", type=int, nargs="+", default=COUNTS, help="numbers of models; others stay as written"
+    )
     parser.add_argument("--first", type=int, default=FIRST, help="seed of the first world")
     parser.add_argument("--dry-run", action="store_true", help="print only")
     asked = parser.parse_args()

@@ -33,11 +33,11 @@ Grid = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class World:
-    """Prompts and seeds in each, the hit-rates of two arms, and the correlation of their likeness in a pair."""
+    """Prompts and seeds in each, the hit-rates of two or more arms, and the correlation of their likeness in a pair."""
 
     prompts: int
     seeds: int
-    rates: tuple[float, float] = (0.25, 0.25)
+    rates: tuple[float, ...] = (0.25, 0.25)
     correlation: float = 0.5
 
     @property
@@ -45,8 +45,8 @@ class World:
         """The prompt of each shot, in rounds of one seed of every prompt."""
         return np.tile(np.arange(self.prompts), self.seeds).tolist()
 
-    def draws(self, count: int, seed: int) -> Iterator[tuple[Grid, Grid]]:
-        """The latent likeness of both arms on the same shots, as many times as asked; above 0 is a hit."""
+    def draws(self, count: int, seed: int) -> Iterator[tuple[Grid, ...]]:
+        """The latent likeness of the arms on the same shots, as many times as asked; above 0 is a hit."""
         random = np.random.default_rng(seed)
         shape = (self.seeds, self.prompts)
         for _ in range(count):
@@ -60,7 +60,7 @@ class World:
                 + random.normal(0, (1 - self.correlation) ** 0.5, shape)
                 for rate in self.rates
             ]
-            yield arms[0].ravel(), arms[1].ravel()
+            yield tuple(arm.ravel() for arm in arms)
 
 
 def coverage(world: World, count: int, seed: int = 1) -> dict[str, float]:
@@ -110,6 +110,26 @@ def claims(world: World, count: int, seed: int = 3) -> tuple[dict[Verdict, float
     ends = [verdict(world, one, two) for one, two in world.draws(count, seed)]
     shares = {kind: sum(end is kind for end, _ in ends) / count for kind in Verdict}
     return shares, sum(size for _, size in ends) / count
+
+
+def led_claims(world: World, count: int, seed: int = 6) -> dict[Verdict, float]:
+    """The share of worlds with each verdict where the better of two mixes is held against the better of two singles.
+
+    Both are chosen anew at each look, by the shots that the verdict is of, as a study does.
+    """
+    ends = [led_verdict(world, arms) for arms in world.draws(count, seed)]
+    return {kind: ends.count(kind) / count for kind in Verdict}
+
+
+def led_verdict(world: World, arms: tuple[Grid, ...]) -> Verdict:
+    """What five looks end with; the mixes come first."""
+    for look, size in enumerate(look_sizes(len(arms[0])), 1):
+        hits = [arm[:size] > 0 for arm in arms]
+        leader, rival = (max(pair, key=lambda one: one.sum()) for pair in (hits[:2], hits[2:]))
+        found = judge(compare(leader, rival, world.names[:size], draws=0), look)
+        if found is not None:
+            return found
+    raise AssertionError("the last look has a verdict")
 
 
 def alarms(world: World, count: int, seed: int = 4) -> float:

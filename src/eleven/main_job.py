@@ -22,18 +22,18 @@ from eleven.mix import Mix, Part
 from eleven.reports.inspection import inspect_file
 from eleven.reports.study_folder import Baking, Left, write_results
 from eleven.reports.study_settings import SECONDS, case_of
-from eleven.scorers.references import read_references
+from eleven.scorers.references import photos_of, read_references
 from eleven.sheets.credits import model_of
 from eleven.sheets.recipe import origin_of
 from eleven.studies.allotment import allot, split
 from eleven.studies.arms import Arm
-from eleven.studies.beginning import Calibration, Company, Workers, begin, calibrated, short_names
+from eleven.studies.beginning import Calibration, Company, Training, Workers, begin, calibrated, short_names
 from eleven.studies.comparing import compare_arms
 from eleven.studies.ledger import FILE, read_ledger
 from eleven.studies.making import Alone, Maker, Stopwatch
 from eleven.studies.plan import Plan, digest_of_references
 from eleven.studies.prompts import default_prompts
-from eleven.studies.space import STRENGTHS, Range, Space
+from eleven.studies.space import STRENGTHS, Knob, Range, Space
 from eleven.studies.study import Probed, Study
 from eleven.studies.tuning import tune
 from eleven.studies.workers import open_crew
@@ -47,19 +47,21 @@ PICTURES = 200
 class Photos:
     """The reference photos, those of others, what scores them (`auto`: as fits the base), and the concept's words.
 
-    Without a trigger, the first model's surest trigger word is said in prompts.
+    Without a trigger, the first model's surest trigger word is said in prompts. `training` are the photos that the
+    models were trained on, where they are known, and whether a picture that repeats one of them is a miss.
     """
 
     folder: Path
     impostors: Path | None = None
     scorer: str = "auto"
     trigger: str = ""
+    training: tuple[Path | None, bool] = (None, False)
 
 
 @final
 @dataclass(frozen=True)
 class Wish:
-    """Prompts (none: the usual), how pictures are taken, weights, budget (0: the usual), seed, and ranges by name.
+    """Prompts (none: the usual), how pictures are taken, weights, budget (0: the usual), seed, ranges by name, knobs.
 
     The budget is in pictures, or else in minutes of this machine. `detail`, from -1 to 1, steers what was found.
     """
@@ -72,6 +74,7 @@ class Wish:
     seed: int = 0
     ranges: Mapping[str, Range] = field(default_factory=dict[str, Range])
     detail: float = 0.0
+    knobs: tuple[Knob, ...] = ()
 
 
 @final
@@ -150,6 +153,7 @@ class Bench:
             references=digest_of_references(self.calibration.references),
             objective=dict(self.wish.weights),
             options={f"range {name}": f"{low:g}..{high:g}" for name, (low, high) in self.wish.ranges.items()},
+            knobs=self.wish.knobs,
             search=search,
             confirmation=confirmation,
         )
@@ -160,7 +164,7 @@ class Bench:
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
         watch, begun = Stopwatch(self.maker), time.monotonic()
         company = replace(self.company, models=models, probe=partial(self._probe, plan))
-        space = space_of([path.stem for path in self.models], self.wish.ranges).capped(self.highest)
+        space = space_of([path.stem for path in self.models], self.wish).capped(self.highest)
         with begin(plan, to, watch, (self.calibration, space), company) as study:
 
             def finish() -> None:
@@ -180,17 +184,18 @@ def open_bench(
     that one that does not fit is named before a picture is made.
     """
     company = company or Company(batch=setup.batch)
-    space_of([path.stem for path in models], wish.ranges)
+    space_of([path.stem for path in models], wish)
     if len({path.resolve() for path in models}) < len(models):
         raise UsageError("a model is named twice.", hint="Name each once.")
     trigger = photos.trigger or trigger_of(models)
-    references = read_references(photos.folder, photos.impostors)
+    references, training = read_references(photos.folder, photos.impostors), training_of(*photos.training)
+    places = {address: 1.0 for knob in wish.knobs for address in knob.addresses}
     with open_engine(setup, company.tell) as engine:
         for path in models:
-            engine.combination(Mix(parts=(Part(file=str(path)),)))
+            engine.combination(Mix(parts=(Part(file=str(path), at=places),)))
         highest = highest_total(engine.combination(Mix(parts=tuple(Part(file=str(path)) for path in models))))
         shown = redraw(engine.base, list(references.photos.values()))
-        calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown)
+        calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown, training)
         for one in calibration.advice:
             company.tell(f"note: {one.text} {one.hint}")
         with open_maker(setup, company.workers, engine) as maker:
@@ -213,13 +218,20 @@ def open_maker(setup: Setup, workers: Workers, engine: DiffusersEngine) -> Gener
         yield Alone(engine)
 
 
-def space_of(names: Sequence[str], ranges: Mapping[str, Range]) -> Space:
+def space_of(names: Sequence[str], wish: Wish) -> Space:
     """The space of strengths of models of these names. UsageError for the range of a model that is not there."""
-    short = short_names(names)
+    short, ranges = short_names(names), wish.ranges
     strange = next((name for name in ranges if name not in short), None)
     if strange is not None:
         raise UsageError(f"there is no model {strange!r} to give a range.", hint=f"There are {', '.join(short)}.")
-    return Space(short, tuple(ranges.get(name, STRENGTHS) for name in short) if ranges else ())
+    return Space(short, tuple(ranges.get(name, STRENGTHS) for name in short) if ranges else (), knobs=wish.knobs)
+
+
+def training_of(folder: Path | None, refuse_copies: bool) -> Training:
+    """The training photos, none where their folder is not known. UsageError where copies are refused without it."""
+    if folder is None and refuse_copies:
+        raise UsageError("copies of unknown photos cannot be told.", hint="Give the folder with --training.")
+    return Training(photos_of(folder) if folder else {}, refuse_copies)
 
 
 def scorer_for(name: str, family: str) -> str:

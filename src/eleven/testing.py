@@ -160,6 +160,7 @@ def _check_pictures(made: Sequence[Picture], mix: Mix | None, shots: Sequence[Sh
         told = f"{picture.pixels.dtype}, {picture.pixels.shape}"
         assert picture.mix is mix, "a picture names another mix"
         assert picture.pixels.ndim == 3 and picture.pixels.shape[2] == 3 and str(picture.pixels.dtype) == "uint8", told
+        assert picture.pixels.flags.c_contiguous, "pixels do not lie row by row, and scorers would round otherwise"
         height, width = picture.pixels.shape[:2]
         assert (picture.shot.width or width, picture.shot.height or height) == (width, height), told
 

@@ -76,7 +76,9 @@ def test_arms_are_compared_and_a_dry_run_makes_nothing(words, tmp_path, capsys):
     files, photos = words[1:3], words[words.index("--photos") + 1]
     fixed = ["--base", "lab", "--photos", photos, "--steps", "4", "--guidance", "3"]
     assert run(["tune", *files, *fixed, "--to", str(tmp_path / "dry"), "--dry-run"]) == 0
-    assert "pictures to search" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "pictures to search" in told
+    assert "no picture was made" in told
     assert not (tmp_path / "dry").exists()
     arms = ["--arm", f"{files[0]}:1", "--arm", f"{files[0]}:0.7 {files[1]}:0.7", "--arm", "none"]
     assert run(["compare", *arms, *fixed, "--to", str(tmp_path / "arms"), "--budget", "24"]) == 0

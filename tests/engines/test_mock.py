@@ -5,6 +5,7 @@ from __future__ import annotations
 from pictures import SHOTS, mix_of
 
 from eleven.engines.mock import MockEngine
+from eleven.mix import Mix, Part, Table
 from eleven.testing import check_engine
 
 BEST = {"a.safetensors": 0.7, "b.safetensors": 0.6}
@@ -29,3 +30,11 @@ def test_what_the_hidden_best_does_not_know_only_harms():
     best = mix_of(("a.safetensors", 0.7), ("b.safetensors", 0.6))
     more = mix_of(("a.safetensors", 0.7), ("b.safetensors", 0.6), ("c.safetensors", 0.5))
     assert engine.likeness(more) < engine.likeness(best)
+
+
+def test_strengths_at_an_address_have_a_hidden_best_of_their_own():
+    engine = MockEngine(BEST, knobs={"te": 0.5})
+    parts = [Part(file=name, strength=strength) for name, strength in BEST.items()]
+    turned = [part.model_copy(update={"at": Table({"te": 0.5 * part.strength})}) for part in parts]
+    assert engine.likeness(Mix(parts=tuple(turned))) == 1
+    assert engine.likeness(Mix(parts=tuple(parts))) < 0.8

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from study_example import World, build
 
-from eleven.errors import FileError
+from eleven.errors import FileError, UsageError
 from eleven.reports.contact import contact_rows
 from eleven.reports.study import Note, Shot, Snippet, Taken
+from eleven.reports.study_measures import Knob
 from eleven.reports.study_page import render_page, took, write_report
-from eleven.reports.study_results import from_json
+from eleven.reports.study_results import from_json, to_json
 from eleven.reports.thumbnails import LADDER, Thumbnails, fitting
 from eleven.reports.verdict import verdict_of
 from eleven.sheets.png import write_png
@@ -48,6 +49,26 @@ def data_of(page):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     return folder, build(folder, TINY)
+
+
+def test_knobs_are_shown_in_the_verdict_the_header_and_the_tables(made):
+    folder, study = made
+    arms = (replace(study.arms[0], knobs=(0.52,)), *study.arms[1:])
+    trials = tuple(replace(trial, knobs=(1.0,)) for trial in study.trials)
+    turned = replace(study, knobs=(Knob("te", ("te",), 1.0),), arms=arms, trials=trials)
+    page = render_page(turned, folder)
+    assert " with te × 0.52 is perfect in" in verdict_of(turned).sentence
+    assert '<span class="big">× 0.52</span><span class="who">te</span>' in page
+    assert page.count(">× te</th>") == 2
+    assert from_json(to_json(turned)) == turned
+    with pytest.raises(UsageError, match="knobs are not the 1 knobs"):
+        replace(turned, arms=(replace(arms[0], knobs=(0.5, 0.5)), *arms[1:]))
+
+
+def test_a_picture_that_repeats_a_training_photo_says_so(made):
+    folder, study = made
+    pictures = (replace(study.pictures[0], copy_of="03.png"), *study.pictures[1:])
+    assert "repeats the training photo 03.png" in render_page(replace(study, pictures=pictures), folder)
 
 
 def test_the_report_is_written_beside_its_results(made):

@@ -82,19 +82,59 @@ def test_a_winner_without_pictures_is_unverified():
 
 
 @pytest.mark.parametrize(
-    ("difference", "begins"),
+    ("difference", "outcome", "begins", "ends"),
     [
-        (found(-0.15, -0.24, -0.06), "A single model is best: "),
-        (found(-0.04, -0.1, 0.02), "A single model is enough: "),
+        (found(-0.15, -0.24, -0.06), "single", "Mixing does not help, a single model is best: ", "."),
+        (found(-0.01, -0.04, 0.03), "single", "Mixing does not help, a single model is enough: ", "."),
+        (
+            found(-0.04, -0.1, 0.02),
+            "undecided",
+            "It is not decided whether mixing helps: ",
+            ". Until then, one model will do.",
+        ),
     ],
 )
-def test_a_single_model_that_wins_is_told_beside_the_best_mix(difference, begins):
+def test_a_single_model_that_wins_is_told_beside_the_best_mix(difference, outcome, begins, ends):
     verdict = verdict_of(study(difference, winner=1))
     told = (
         "best single at 0.95 is perfect in 31 % of pictures (95 % interval 25–37), the best mix, 0.72 + 0.61, in 46 %: "
     )
-    assert verdict.outcome == "single"
-    assert verdict.sentence == (f"{begins}{told}{points(difference.share)} ({span(difference.interval)}) {FRESH}.")
+    assert verdict.outcome == outcome
+    assert verdict.sentence == f"{begins}{told}{points(difference.share)} ({span(difference.interval)}) {FRESH}{ends}"
+
+
+AHEAD = "The usual strengths, 0.70 + 0.70, are perfect in 46 % of pictures (95 % interval 39–53), the best single model"
+AHEAD += " at its own best strength in 31 %: "
+
+
+@pytest.mark.parametrize(
+    ("against", "ahead", "outcome", "ends"),
+    [
+        (found(0.15, 0.06, 0.24), found(0.05, -0.03, 0.13, None), "confirmed", "too near to tell them apart."),
+        (found(0.15, 0.06, 0.24), found(0.12, 0.03, 0.21, None), "confirmed", "and they are better."),
+        (found(0.08, -0.02, 0.18), found(0.12, 0.03, 0.21, None), "undecided", "too near to tell them apart."),
+    ],
+)
+def test_usual_strengths_that_are_ahead_are_told_beside_the_mix_of_the_search(against, ahead, outcome, ends):
+    mix = arm("the mix", "mix", (0.72, 0.61), SINGLE, found(0.0, -0.08, 0.08, 1.0))
+    usual = arm("the usual strengths", "preset", (0.7, 0.7), PERFECT, against)
+    single = arm("best single", "single", (0.95, 0.0), SINGLE)
+    verdict = verdict_of(study(arms=(mix, single, usual), winner=2, preset_ahead=ahead))
+    assert verdict.outcome == outcome
+    assert verdict.sentence.startswith(AHEAD)
+    told = " They are handed over: the mix that the search found, 0.72 + 0.61, was perfect in 31 %; "
+    assert verdict.sentence.endswith(f"{told}{points(ahead.share)} ({span(ahead.interval)}), {ends}")
+
+
+def test_the_first_of_given_arms_is_told_beside_the_next_best():
+    first = arm("mine", "given", (0.72, 0.61), PERFECT)
+    others = (
+        arm("weak", "given", (0.3, 0.0), SINGLE, found(-0.3, -0.4, -0.2)),
+        arm("other", "given", (0.7, 0.7), replace(SINGLE, hits=90), found(-0.08, -0.16, -0.01)),
+    )
+    verdict = verdict_of(study(arms=(first, *others), winner=0, rival=0))
+    assert verdict.outcome == "confirmed"
+    assert ", other in 38 %: +8 points (1–16), confirmed" in verdict.sentence
 
 
 def test_a_single_model_without_mixes_beside_it():

@@ -14,8 +14,9 @@ from eleven.lab.portrait import draw_portrait
 from eleven.lab.scene import draw_scene
 from eleven.scorers.bands import band_distance, bands_of
 from eleven.scorers.checking import check_scorer, pictured
-from eleven.scorers.face import odd_photos, open_face
+from eleven.scorers.face import open_face
 from eleven.scorers.faces import load_opencv, similarity
+from eleven.scorers.grouping import people_in
 from eleven.scorers.scorer import References
 
 pytest.importorskip("cv2")
@@ -92,13 +93,11 @@ def test_references_without_any_face_are_refused_by_name(empty):
         open_face(References({"hill.jpg": empty, "sea.jpg": empty}, {}))
 
 
-def test_photos_that_do_not_belong_are_named(references, empty):
+def test_photos_of_somebody_else_are_a_group_of_their_own(references, empty):
     others = {f"other {number}": photo for number, photo in enumerate(portraits(603, [1, 2]))}
     mixed = open_face(References({**references.photos, **others, "sea": empty}, {}))
-    odd = odd_photos(mixed)
-    assert odd.keys() == {*others, "sea"}
-    assert odd["sea"] == "no face"
-    assert "mean cosine" in odd["other 0"]
+    assert [set(group) for group in people_in(mixed)] == [set(references.photos), set(others)]
+    assert mixed.faults == {"sea": "no face"}
     assert [score.fault for score in mixed.leave_one_out()][-1] == "no face"
 
 

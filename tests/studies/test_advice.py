@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eleven.scorers.scorer import Score
-from eleven.studies.advice import advise, copied
+from eleven.studies.advice import advise
 
 SCORES = {f"{name}.png": Score(overall=0.7 + at / 100) for at, name in enumerate("abcdef")}
 
@@ -37,7 +37,7 @@ def test_an_unusable_photo_is_named(score, why):
 
 def test_a_photo_of_somebody_else_is_named():
     assert told(advise({**SCORES, "z.png": Score(overall=0.2)})) == [
-        ("another person", "z.png is unlike all the others.")
+        ("another person", "z.png is unlike all the others: another person?")
     ]
 
 
@@ -55,8 +55,14 @@ def test_a_training_photo_among_the_references_is_named():
     assert told(found) == [("training photo", "b.png is the training photo t.png.")]
 
 
-def test_a_copy_of_a_training_photo_is_found_and_a_likeness_is_not():
-    held_out = np.full((6, 6), 0.6) + np.diag([0.4] * 6)
-    held_out[0, 1] = held_out[1, 0] = 0.7
-    found = copied(np.array([[0.6, 0.95], [0.6, 0.65]]), np.full((2, 6), 0.6), held_out)
-    assert found.tolist() == [True, False]
+def test_photos_of_two_people_are_told_as_such_and_not_one_by_one():
+    photos = [["a", "b", "c", "d"], ["x", "y", "z"], ["w"]]
+    first, second = advise(SCORES, people=photos)
+    assert first.text == "The photos show 2 different people: 4 of one (a, b, c …); 3 of one (x, y, z)."
+    assert "--impostors" in first.hint
+    assert (second.code, second.text) == ("another person", "w is unlike the others: another person?")
+
+
+def test_a_single_stranger_is_named_once():
+    found = advise({**SCORES, "z.png": Score(overall=0.2)}, people=[list(SCORES), ["z.png"]])
+    assert told(found) == [("another person", "z.png is unlike the others: another person?")]

@@ -9,7 +9,7 @@ from eleven.engines.opening import Setup, openers
 from eleven.errors import UsageError
 from eleven.lab.people import concept
 from eleven.scorers.scorer import References
-from eleven.studies.beginning import calibrated, short_names
+from eleven.studies.beginning import Training, calibrated, short_names
 from eleven.studies.prompts import COUNT, PLACES, default_prompts
 
 
@@ -36,6 +36,29 @@ def test_a_stranger_among_the_photos_is_named(photos):
     (stranger,) = concept("minka").photos(1)
     found = calibrated("lab", References(photos | {"stranger.png": stranger}, {}))
     assert any(one.code == "another person" and "stranger.png" in one.text for one in found.advice)
+
+
+def test_photos_of_two_people_are_told_with_the_way_out():
+    halves = {f"{name} {at}": one for name in ("otto", "ada") for at, one in enumerate(concept(name).photos(6))}
+    (advice,) = (one for one in calibrated("lab", References(halves, {})).advice if one.code == "several people")
+    assert advice.text.startswith("The photos show 2 different people: 6 of one (")
+    assert "--impostors" in advice.hint
+
+
+def test_training_photos_among_the_references_are_named_and_no_yardstick_for_copies(photos):
+    trained = {"trained.png": photos["0.png"], "other.png": concept("ada").photos(20)[-1]}
+    found = calibrated("lab", References(photos, {}), training=Training(trained))
+    assert "0.png is the training photo trained.png." in [one.text for one in found.advice]
+    assert found.scorer.name == "lab"
+    assert found.guard is not None
+    assert found.guard.copy_of(photos["0.png"]) == "trained.png"
+    assert found.guard.copy_of(photos["1.png"]) == ""
+    assert calibrated("lab", References(photos, {}), training=Training(trained, True)).scorer.name.startswith("lab, ")
+
+
+def test_references_that_are_all_training_photos_tell_no_copies(photos):
+    with pytest.raises(UsageError, match="0 are not among the 6 training photos"):
+        calibrated("lab", References(photos, {}), training=Training(photos))
 
 
 def test_names_are_short_and_different():

@@ -11,6 +11,7 @@ from eleven.errors import FileError, UsageError
 from eleven.scorers.scorer import References
 from eleven.sheets.recipe import Origin
 from eleven.studies.plan import digest_of_references, plan_from_json, refuse_another
+from eleven.studies.space import Knob
 
 
 def test_json_reads_back_as_an_equal_plan():
@@ -85,3 +86,17 @@ def test_the_photos_have_a_digest_in_any_order():
     digest = digest_of_references(References({"a": one, "b": two}, {}))
     assert digest == digest_of_references(References({"x": two, "y": one}, {}))
     assert digest != digest_of_references(References({"a": one}, {"b": two}))
+
+
+def test_knobs_multiply_strengths_at_their_addresses_and_leave_no_trace_at_their_neutral_value():
+    plan = plan_with(knobs=(Knob("te", addresses=("te",)), Knob("early", addresses=("IN01", "IN02"))))
+    mix = plan.mix((0.8, 0.5, 0.5, 1.2))
+    assert mix is not None
+    assert [dict(part.at) for part in mix.parts] == [
+        {"IN01": 0.96, "IN02": 0.96, "te": 0.4},
+        {"IN01": 0.6, "IN02": 0.6, "te": 0.25},
+    ]
+    assert plan.mix((0.8, 0.5, 1.0, 1.0)) == plan.mix((0.8, 0.5)) == PLAN.mix((0.8, 0.5))
+    assert plan.mix((0.0, 0.0, 0.5, 1.2)) is None
+    assert plan_from_json(plan.to_json()) == plan
+    assert plan.digest != PLAN.digest

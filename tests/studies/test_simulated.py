@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tools.simulate_statistics import ALARM, LAYOUTS, World, alarms, claims, coverage
+from tools.simulate_statistics import ALARM, LAYOUTS, World, alarms, claims, coverage, led_claims
 
 from eleven.studies.differences import compare
 from eleven.studies.sequential import Verdict, e_value, needed_pairs
@@ -26,6 +26,12 @@ def test_five_looks_make_at_most_6_percent_false_claims(layout):
     shares, pairs = claims(World(*layout), 1000)
     assert 0.02 <= shares[Verdict.CONFIRMED] + shares[Verdict.WORSE] <= 0.06
     assert pairs > 285
+
+
+@pytest.mark.parametrize("rates", [(0.3, 0.3, 0.3, 0.05), (0.3, 0.2, 0.3, 0.05), (0.3, 0.3, 0.3, 0.3)])
+def test_choosing_the_leading_mix_by_the_same_shots_makes_no_more_false_claims(rates):
+    shares = led_claims(World(60, 5, rates), 600)
+    assert shares[Verdict.CONFIRMED] + shares[Verdict.WORSE] <= 0.06
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -12,13 +12,13 @@ from eleven.studies.allotment import allot, least, split
 from eleven.studies.arms import Alone as AloneModel
 from eleven.studies.arms import Arm, arms_of
 from eleven.studies.comparing import compare_arms
-from eleven.studies.confirming import whole_blocks, winner_of
+from eleven.studies.confirming import confirm, whole_blocks, winner_of
 from eleven.studies.landscape import landscape
 from eleven.studies.ledger import open_ledger
 from eleven.studies.making import Alone, Stopwatch
 from eleven.studies.objective import Objective
 from eleven.studies.sequential import Verdict
-from eleven.studies.space import Space
+from eleven.studies.space import Knob, Space
 from eleven.studies.study import Probed, Study
 from eleven.studies.taking import open_taker
 from eleven.studies.tuning import begin_from, tune
@@ -69,6 +69,67 @@ def test_a_model_that_adds_nothing_is_left_out_and_the_single_recommended(tmp_pa
     winner = found.confirmation.arms[winner_of(found.confirmation, study)]
     assert winner.strengths[0] == pytest.approx(1.0, abs=0.15)
     assert winner.strengths[1] < 0.1
+
+
+def confirmed_of(folder, best, strengths, shots=80):
+    """A study whose search ended at these strengths, on fresh shots."""
+    alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 0.9, -0.1)]
+    prompts = tuple(f"a photo of eve, {number}" for number in range(40))
+    maker = Alone(MockEngine(best, spread=0.15))
+    with open_ledger(folder, plan_with(prompts=prompts)) as ledger, open_taker(ledger, maker, Brightness()) as taker:
+        study = Study(taker, Objective(LINES), Space(("a", "b")))
+        return study, confirm(study, arms_of(study.space, strengths, alone), shots)
+
+
+def test_usual_strengths_that_are_ahead_of_the_mix_are_handed_over(tmp_path):
+    study, found = confirmed_of(tmp_path, {"a.safetensors": 0.7, "b.safetensors": 0.7}, (0.35, 0.95))
+    winner = found.arms[winner_of(found, study)]
+    assert (winner.role, winner.strengths) == ("preset", (0.7, 0.7))
+    assert found.leader == winner_of(found, study)
+    assert found.verdict is Verdict.CONFIRMED
+
+
+@pytest.mark.parametrize("strengths", [(0.9, 0.0), (0.9, 0.001), (0.6, 0.5)])
+def test_a_single_that_is_as_good_or_better_is_handed_over_at_its_own_strength(tmp_path, strengths):
+    study, found = confirmed_of(tmp_path, {"a.safetensors": 0.9, "b.safetensors": 0.0}, strengths, 320)
+    winner = found.arms[winner_of(found, study)]
+    assert (winner.role, winner.strengths) == ("single", (0.9, 0.0))
+    assert found.verdict in (Verdict.WORSE, Verdict.NO_DIFFERENCE)
+
+
+def test_the_live_view_tells_who_is_ahead_and_how_sure_that_is(tmp_path):
+    heard: list[str] = []
+    alone = [AloneModel(0, 0.9, 0.0), AloneModel(1, 0.9, -0.1)]
+    maker = Alone(MockEngine(BEST, spread=0.5))
+    with open_ledger(tmp_path, plan_with()) as ledger, open_taker(ledger, maker, Brightness()) as taker:
+        study = Study(taker, Objective(LINES), Space(("a", "b")), heard.append)
+        confirm(study, arms_of(study.space, (0.5, 0.4), alone), 40)
+    assert heard[0] == "fresh shots, look 1 of 5"
+    assert "is ahead," in heard[1]
+    assert heard[1].endswith(" to 1")
+
+
+@pytest.mark.parametrize(
+    ("knob", "hidden"),
+    [
+        (Knob("te", (0.0, 1.2), addresses=("te",)), {"te": 0.5}),
+        (Knob("early", (0.5, 1.5), addresses=("IN01", "IN02")), {"IN01": 1.3, "IN02": 1.3}),
+    ],
+)
+def test_the_hidden_best_of_a_knob_is_found(tmp_path, knob, hidden):
+    search, confirmation = split(600)
+    plan = plan_with(search=search, confirmation=confirmation, knobs=(knob,))
+    maker = Alone(MockEngine(BEST, spread=0.1, knobs=hidden))
+    with open_ledger(tmp_path, plan) as ledger, open_taker(ledger, maker, Brightness()) as taker:
+        study = Study(taker, Objective(LINES), Space(("a", "b"), knobs=(knob,)))
+        found = tune(study)
+        (value,) = found.confirmation.arms[0].knobs
+        mix = study.plan.mix(found.confirmation.arms[0].row)
+    assert value == pytest.approx(next(iter(hidden.values())), abs=0.1)
+    assert np.abs(np.array(found.best[:2]) - [0.7, 0.6]).max() < 0.15
+    assert found.confirmation.verdict is Verdict.CONFIRMED
+    assert mix is not None
+    assert set(mix.parts[0].at) == set(knob.addresses)
 
 
 def test_a_study_that_is_done_costs_nothing_again(tmp_path):

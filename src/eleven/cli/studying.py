@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eleven.cli.console import WORDS, meter, note, note_resumption, show, show_json
-from eleven.engines.engine import Shot
 from eleven.errors import UsageError
 
 if TYPE_CHECKING:
+    from eleven.cli.study_options import Measured
+    from eleven.engines.engine import Shot
     from eleven.engines.opening import Setup
     from eleven.main_job import Bench, Photos, Wish
     from eleven.reports.study_folder import Left
     from eleven.studies.arms import Arm
+    from eleven.studies.space import Knob, Range
+
+KNOB = "Write te=0..1.2, unet=0.5..1.5, or a name and its blocks, as in early=IN01+IN02:0.5..1.5."
 
 
 @contextmanager
@@ -49,7 +53,9 @@ def tell_cost(opened: Bench, to: Path) -> None:
 def finish(opened: Bench, to: Path, *, bake: bool = True, dry: bool = False, as_json: bool = False) -> None:
     """Tells the cost, does the main job unless the run is dry, and shows what was left."""
     tell_cost(opened, to)
-    if not dry:
+    if dry:
+        note(f"All is well, and no picture was made. Without --dry-run the study begins in {to}.")
+    else:
         report(opened.tune(to, command(), bake=bake), as_json=as_json)
 
 
@@ -81,37 +87,16 @@ def report(left: Left, *, as_json: bool) -> None:
             show(f"  {what}: {path}")
 
 
-Taken = tuple[str, str, str | None, int, float]
-"""Negative prompt, sampler, size, steps and guidance, as they are typed."""
-Asked = tuple[list[str] | None, str, int, list[str] | None]
-"""Weights, budget, seed and ranges, as they are typed."""
-
-
-def setup_of(base: str, kind: tuple[str, str], batch: int, *, low_memory: bool, download: bool) -> Setup:
-    """How the base is opened: by name, on which device and in which number type."""
-    from eleven.engines.opening import Setup
-
-    return Setup(base, *kind, batch, low_memory, download)
-
-
-def photos_of(folder: Path, impostors: Path | None, scorer: str, trigger: str) -> Photos:
-    """The references, and what is known of them."""
-    from eleven.main_job import Photos
-
-    return Photos(folder, impostors, scorer, trigger)
-
-
-def wish_of(prompts: Path | None, taken: Taken, asked: Asked, detail: float = 0.0) -> Wish:
+def wish_of(
+    measured: Measured, shot: Shot, ranges: Mapping[str, Range] | None = None, knobs: Sequence[Knob] = ()
+) -> Wish:
     """What is asked of a study. UsageError for what makes no sense, FileError for a file of prompts without any."""
-    from eleven.engines.shot_text import all_prompts, parse_size, sampled_by
+    from eleven.engines.shot_text import all_prompts
     from eleven.main_job import Wish
 
-    negative, sampler, size, steps, guidance = taken
-    width, height = parse_size(size) if size else (0, 0)
-    shot = Shot("", 0, negative, *sampled_by(sampler, ""), steps, guidance, width, height)
-    given = tuple(all_prompts([], prompts)) if prompts else ()
-    weight, budget, seed, span = asked
-    return Wish(given, shot, weights_of(weight or []), *budget_of(budget), seed, ranges_of(span or []), detail)
+    given = tuple(all_prompts([], measured.prompts)) if measured.prompts else ()
+    weights, budget = weights_of(measured.weight or []), budget_of(measured.budget)
+    return Wish(given, shot, weights, *budget, measured.seed, ranges or {}, tuple(knobs))
 
 
 def budget_of(text: str) -> tuple[int, float]:
@@ -135,6 +120,21 @@ def ranges_of(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
     return found
 
 
+def knobs_of(texts: Sequence[str]) -> list[Knob]:
+    """Knobs as they are typed: `te` and `unet` by themselves, blocks by a name. UsageError for what is none."""
+    from eleven.studies.space import Knob
+
+    found: list[Knob] = []
+    for text in texts:
+        match = re.fullmatch(r"([^=:]+)=(?:([^=:]+):)?(\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?)", text)
+        if match is None:
+            raise UsageError(f"--knob is {text!r}.", hint=KNOB)
+        name, blocks = match[1].strip(), match[2] or match[1]
+        addresses = tuple(block.strip() for block in blocks.split("+"))
+        found.append(Knob(name, (float(match[3]), float(match[4])), addresses=addresses))
+    return found
+
+
 def weights_of(texts: Sequence[str]) -> dict[str, float]:
     """Weights as they are typed. UsageError for what is none."""
     from eleven.studies.objective import Weights
@@ -153,6 +153,7 @@ def arms_given(texts: Sequence[str]) -> tuple[list[Path], list[Arm]]:
     """The files of all arms, each once, and the arms as strengths of these files."""
     from eleven.mix_text import parse_mix
     from eleven.studies.arms import Arm
+    from eleven.studies.beginning import short_names
 
     mixes = [parse_mix(shlex.split(text)) if text.strip() != "none" else None for text in texts]
     parts = [part for mix in mixes if mix for part in mix.parts]
@@ -165,5 +166,11 @@ def arms_given(texts: Sequence[str]) -> tuple[list[Path], list[Arm]]:
     strengths = [tuple(row.get(file, 0.0) for file in files) for row in rows]
     if len(set(strengths)) < len(strengths):
         raise UsageError("two arms are the same.", hint="Give each once.")
-    named = zip(texts, strengths, strict=True)
-    return [Path(file) for file in files], [Arm(text, "given", row) for text, row in named]
+    short = short_names([Path(file).stem for file in files])
+    return [Path(file) for file in files], [Arm(arm_name(short, row), "given", row) for row in strengths]
+
+
+def arm_name(names: Sequence[str], strengths: Sequence[float]) -> str:
+    """What an arm is called: its models by their short names, with their strengths."""
+    parts = [f"{name}:{strength:g}" for name, strength in zip(names, strengths, strict=True) if strength]
+    return " ".join(parts) or "no model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import final
@@ -20,12 +20,14 @@ from eleven.mix import Mix
 class MockEngine:
     """Implements `Engine`: the nearer a mix's strengths are to `best`, by file name, the brighter its pictures.
 
-    `spread` is how much luck a shot's words and seed add; a distance of 1 darkens to about a third.
+    `spread` is how much luck a shot's words and seed add; a distance of 1 darkens to about a third. `knobs` are the
+    hidden best of what is to be multiplied with all strengths at some addresses, such as `te`.
     """
 
     best: Mapping[str, float]
     spread: float = 0.05
     size: int = 16
+    knobs: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def take(self, mix: Mix | None, shots: Sequence[Shot]) -> Iterator[Picture]:
         """A picture of each shot, in their order."""
@@ -38,7 +40,8 @@ class MockEngine:
         for part in mix.parts if mix else ():
             name = Path(part.file).name
             strengths[name] = strengths.get(name, 0.0) + part.strength
-        return float(np.exp(-sum((at - self.best.get(name, 0.0)) ** 2 for name, at in strengths.items())))
+        off = sum((at - self.best.get(name, 0.0)) ** 2 for name, at in strengths.items())
+        return float(np.exp(-off - sum((_factor(mix, name) - best) ** 2 for name, best in self.knobs.items())))
 
     def _pixels(self, likeness: float, shot: Shot) -> NDArray[np.uint8]:
         """Grey of that brightness, moved by luck that belongs to the shot, with a grain of its own."""
@@ -48,3 +51,9 @@ class MockEngine:
         shown = 0.9 * likeness + self.spread * chance.standard_normal()
         grain = chance.uniform(-0.02, 0.02, (height, width, 3))
         return np.clip((shown + grain) * 255, 0, 255).astype(np.uint8)
+
+
+def _factor(mix: Mix | None, address: str) -> float:
+    """What the strengths of a mix are multiplied with at an address, on average."""
+    parts = [part for part in mix.parts if part.strength] if mix else []
+    return float(np.mean([part.at.get(address, part.strength) / part.strength for part in parts])) if parts else 1.0

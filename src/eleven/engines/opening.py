@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -49,7 +50,8 @@ def openers(setup: Setup, count: int) -> list[Callable[[], AbstractContextManage
     """What opens an engine in each of so many processes: on a GPU each, in turn, or on a share of the processors."""
     from eleven.bases.devices import choose_device
 
-    threads = max(1, (os.cpu_count() or 1) // count)
+    own = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    threads = max(1, own // count)
     if choose_device(setup.device).type != "cuda" or ":" in setup.device:
         return [partial(open_worker, setup, threads)] * count
     import torch

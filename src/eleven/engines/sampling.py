@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
+import numpy as np
 import torch
 
 from eleven.bases.memory import memory_told
@@ -18,7 +19,6 @@ from eleven.engines.phases import Turn, turning
 from eleven.engines.samplers import make_scheduler
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from eleven.bases.opened import Base
@@ -75,7 +75,7 @@ def in_order(made: Iterable[tuple[list[int], list[Item]]]) -> Iterator[Item]:
 def sample(
     base: Base, framing: Framing, seeds: Sequence[int], conditions: Sequence[Conditions], turn: Turn | None = None
 ) -> list[NDArray[np.uint8]]:
-    """A picture of each seed with its conditions; `turn` hears of phases. OutOfMemory with what to do about it."""
+    """A picture of each seed with its conditions, row by row in memory; `turn` hears of phases. OutOfMemory with advice."""
     sources = generators(seeds)
     pipeline: Any = base.pipeline
     latents = draw(pipeline, framing.size, sources)
@@ -95,7 +95,8 @@ def sample(
             output_type="np",
             **after,
         ).images
-    return list((images * 255).round().astype("uint8"))
+    # row by row: scorers round otherwise where a picture lies otherwise in memory than one read from another process
+    return list(np.ascontiguousarray((images * 255).round().astype("uint8")))
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class Eye(nn.Module):
 
 def as_input(pictures: np.ndarray) -> Float[Tensor, "n 3 96 96"]:
     """Eight-bit pictures as numbers from -1 to 1."""
-    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures, order="C")).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def blurred(pictures: Float[Tensor, "n c h w"], deviation: float = BLUR) -> Float[Tensor, "n c h w"]:

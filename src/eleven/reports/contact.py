@@ -97,6 +97,8 @@ def _cell(taken: Taken, study: StudyView, thumbnail: str) -> Cell:
     told = ["miss" if not taken.good else "perfect" if taken.perfect else "good enough"]
     if taken.fault:
         told.append(taken.fault)
+    elif taken.copy_of:
+        told.append(f"repeats the training photo {taken.copy_of}")
     told.append(f"likeness {number(taken.likeness)}" if taken.likeness is not None else "likeness not scored")
     told += [
         f"{scale.name} {number(score)}"

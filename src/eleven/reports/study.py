@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from eleven.errors import UsageError
-from eleven.reports.study_measures import Carried, Difference, Plain, Rate, Scale, Surface, Sweep, Trial
+from eleven.reports.study_measures import Carried, Difference, Knob, Plain, Rate, Scale, Surface, Sweep, Trial
 
 Role = Literal["mix", "single", "raised single", "preset", "base", "given"]
 Level = Literal["advice", "warning"]
@@ -54,6 +54,8 @@ class Arm(Plain):
     """The mean over its pictures: 0 is just perfect, one is the spread of real photos."""
     difference: Difference | None = None
     """Of the perfect shares, this arm less the rival, by pairs; null for the rival itself."""
+    knobs: tuple[float, ...] = ()
+    """The value of each of the study's knobs; empty where all are neutral."""
 
     @property
     def total(self) -> float:
@@ -100,6 +102,8 @@ class Taken(Plain):
     """The share of what the prompt asks for that is there."""
     fault: str = ""
     """Why it is a miss whatever its likeness, such as `no face`."""
+    copy_of: str = ""
+    """The training photo that it repeats; empty where none, where that is not known, and for other misses."""
 
 
 @final
@@ -232,12 +236,16 @@ class StudyView(Plain):
     """The search, in its order; empty where the arms were given."""
     surface: Surface | None = None
     """Where two models are mixed, what the search expects between its trials."""
+    knobs: tuple[Knob, ...] = ()
+    """What was searched beside the strengths."""
     sweep: Sweep | None = None
     """The mix's proportions at several totals."""
     dropped: tuple[Dropped, ...] = ()
     """One for each model that was left out for a try."""
     carried: tuple[Carried, ...] = ()
     """What each model carries, by which detail is steered; empty where too little was seen to tell."""
+    preset_ahead: Difference | None = None
+    """Of the perfect shares, the usual strengths less the mix that the search found; null without both."""
     enough: int | None = None
     """Where nothing is decided: the pictures of each arm that would be enough, as estimated."""
     notes: tuple[Note, ...] = ()
@@ -263,6 +271,8 @@ class StudyView(Plain):
         rows = [*(arm.strengths for arm in self.arms), *(trial.strengths for trial in self.trials)]
         rows += [one.strengths for one in self.dropped]
         _require(all(len(row) == models for row in rows), f"a row of strengths is not of {models} models")
+        turned = {len(one.knobs) for one in (*self.arms, *self.trials)}
+        _require(turned <= {0, len(self.knobs)}, f"an arm's or a trial's knobs are not the {len(self.knobs)} knobs")
         told = [*self.dropped, *self.carried]
         _require(all(0 <= one.model < models for one in told), "a model is told of that is none of the models")
         places = {(one.arm, one.shot) for one in self.pictures}

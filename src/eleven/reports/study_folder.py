@@ -11,7 +11,8 @@ from typing import final
 from eleven.effects import Effect, effects_to_toml
 from eleven.exports.proof import Progress, ignore
 from eleven.files.hashes import identity
-from eleven.mix import Mix
+from eleven.mix import Mix, Part
+from eleven.mix_text import Tag, spell
 from eleven.reports.study import Baked, Snippet
 from eleven.reports.study_measures import Carried
 from eleven.reports.study_page import write_report
@@ -56,7 +57,7 @@ def write_results(
 ) -> Left:
     """Writes everything into the study's folder, over an earlier result of it; without `baking`, no adapter."""
     folder = study.taker.ledger.folder
-    mix = study.plan.mix(confirmation.arms[winner_of(confirmation, study)].strengths)
+    mix = study.plan.mix(confirmation.arms[winner_of(confirmation, study)].row)
     recipe = adapter = None
     if mix is not None:
         recipe = folder / RECIPE
@@ -92,7 +93,7 @@ def baked(mix: Mix, to: Path, baking: Baking) -> Baked:
 def copy_best(study: Study, confirmation: Confirmation, folder: Path) -> None:
     """The winner's likest pictures, the best first; a folder of an earlier result is replaced."""
     winner = winner_of(confirmation, study)
-    scores, mix = confirmation.scores[winner], study.plan.mix(confirmation.arms[winner].strengths)
+    scores, mix = confirmation.scores[winner], study.plan.mix(confirmation.arms[winner].row)
     ranked = sorted(zip(scores, confirmation.shots, strict=False), key=lambda one: -study.objective.likeness(one[0]))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -103,11 +104,20 @@ def copy_best(study: Study, confirmation: Confirmation, folder: Path) -> None:
 
 
 def snippets_of(mix: Mix) -> Sequence[Snippet]:
-    """How other programs are told to mix the same."""
-    parts = " ".join(f"{Path(part.file).name}:{part.strength:g}" for part in mix.parts)
-    tags = "".join(f"<lora:{Path(part.file).stem}:{part.strength:g}>" for part in mix.parts)
+    """How other programs are told to mix the same; only recipes tell strengths of blocks."""
+    parts = " ".join(f"{Path(part.file).name}:{spelled(part)}" for part in mix.parts)
+    tags = "".join(
+        str(Tag(Path(part.file).stem, part.strength_at("text_encoder", ""), part.strength_at("unet", "")))
+        for part in mix.parts
+    )
+    sayable = all(part.at.keys() <= {"te", "unet"} for part in mix.parts)
     return (
-        Snippet("A1111, Forge, SD.Next", tags),
+        *([Snippet("A1111, Forge, SD.Next", tags)] if sayable else []),
         Snippet("Eleven, pictures", f'eleven generate --base BASE {parts} --prompt "…" --seeds 1-8 --to pictures'),
         Snippet("Eleven, one file", f"eleven bake {parts} --to mix.safetensors"),
     )
+
+
+def spelled(part: Part) -> str:
+    """The strengths of a part as they are typed."""
+    return ",".join([spell(part.strength), *(f"{address}={spell(value)}" for address, value in part.at.items())])

@@ -64,6 +64,19 @@ class Difference(Plain):
 
 @final
 @dataclass(frozen=True)
+class Knob(Plain):
+    """A factor on the strengths of all models at some addresses."""
+
+    name: str
+    """What the user calls it."""
+    addresses: tuple[str, ...]
+    """Blocks, or `te` or `unet`."""
+    neutral: float
+    """Its value where it changes nothing."""
+
+
+@final
+@dataclass(frozen=True)
 class Trial(Plain):
     """Strengths that the search tried."""
 
@@ -75,6 +88,8 @@ class Trial(Plain):
     """How many were made for it."""
     stage: str = ""
     """What it was tried for, such as `start` or `round 2`."""
+    knobs: tuple[float, ...] = ()
+    """The value of each of the study's knobs."""
 
     @property
     def total(self) -> float:

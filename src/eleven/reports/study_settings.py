@@ -48,6 +48,10 @@ def settings_of(study: Study) -> dict[str, str]:
         "Perfect from": lines.overall.perfect_from,
         "Good enough from": lines.overall.good_from,
         "Seed": str(plan.seed),
+        **{
+            f"Knob {one.name}": f"{one.range[0]:g} to {one.range[1]:g} times, at {', '.join(one.addresses)}"
+            for one in plan.knobs
+        },
     }
 
 

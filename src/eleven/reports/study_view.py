@@ -28,7 +28,9 @@ from eleven.reports.study import (
     StudyView,
     Taken,
 )
-from eleven.reports.study_measures import Difference, Interval, Rate, Scale, Surface, Sweep, SweepPoint, Trial
+from eleven.reports.study_copies import notes_on_copies, with_copy
+from eleven.reports.study_measures import Difference, Interval, Knob, Rate, Scale, Surface, Sweep, SweepPoint, Trial
+from eleven.scorers.copies import CopyGuard
 from eleven.scorers.scorer import Score
 from eleven.studies.arms import Arm as Measured
 from eleven.studies.beginning import Calibration
@@ -36,9 +38,10 @@ from eleven.studies.confirming import Confirmation, differ, winner_of
 from eleven.studies.differences import Difference as Found
 from eleven.studies.differences import holm
 from eleven.studies.intervals import LEVEL, hit_rate, mean_over_prompts
+from eleven.studies.intervals import Interval as Bounds
 from eleven.studies.landscape import landscape
 from eleven.studies.measuring import Asked
-from eleven.studies.sequential import Verdict, needed_pairs
+from eleven.studies.sequential import Verdict, at_boundary, boundaries, needed_pairs
 from eleven.studies.shots import search_shots
 from eleven.studies.study import Study
 from eleven.studies.tuning import Searched
@@ -67,6 +70,7 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
     """The page's data; without a search, arms that were given."""
     arms = tuple(_arms(study, confirmation))
     winner = winner_of(confirmation, study)
+    pictures = tuple(_pictures(study, confirmation, case.calibration.guard))
     return StudyView(
         concept=case.concept,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -79,16 +83,18 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         fresh=True,
         level=LEVEL,
         shots=tuple(Shot(shot.prompt, shot.seed) for shot in confirmation.shots),
-        pictures=tuple(_pictures(study, confirmation)),
+        pictures=pictures,
         spending=case.spending,
         scales=tuple(_scales(study, case.calibration)),
         trials=tuple(_trials(study, searched)) if searched else (),
         surface=_surface(study, searched) if searched and study.space.count == 2 else None,
+        knobs=tuple(Knob(one.name, one.addresses, one.neutral) for one in study.space.knobs),
         sweep=_sweep(study, searched) if searched else None,
         dropped=tuple(_dropped(study, searched)) if searched else (),
         carried=carried_of(searched),
+        preset_ahead=_preset_ahead(study, confirmation),
         enough=_enough(confirmation, arms),
-        notes=tuple(_notes(case, searched)),
+        notes=(*_notes(case, searched), *notes_on_copies(arms, pictures, case.calibration.guard)),
         snippets=case.snippets,
         commands=case.commands,
         settings=case.settings,
@@ -110,14 +116,15 @@ def _models(study: Study, case: Case) -> Iterator[Model]:
 
 
 def _arms(study: Study, confirmation: Confirmation) -> Iterator[Arm]:
-    """The claim comes first and alone, at its look's boundary; the other differences are corrected for their number."""
+    """The leader's claim stands alone, at its look's boundary; the other differences are corrected for their number."""
+    leader = confirmation.leader
     found = [confirmation.against_rival(study, number) for number in range(len(confirmation.arms))]
     claim = confirmation.claim(study)
-    adjusted = iter(holm([one.p_value for one in found[1:] if one is not None]))
+    adjusted = iter(holm([one.p_value for at, one in enumerate(found) if one is not None and at != leader]))
     for number, (arm, scores) in enumerate(zip(confirmation.arms, confirmation.scores, strict=True)):
         difference = found[number]
-        if number == 0 and claim is not None:
-            told = replace(told_of(claim[0], claim[0].p_value), interval=Interval(claim[1].low, claim[1].high))
+        if number == leader and claim is not None:
+            told = replace(told_of(claim[0], claim[0].p_value), interval=within_one(claim[1]))
         else:
             told = None if difference is None else told_of(difference, next(adjusted))
         yield _arm(study, arm, scores, (confirmation.shots, told))
@@ -129,13 +136,18 @@ def _arm(
     shots, difference = rest
     prompts = [shot.prompt for shot in shots[: len(scores)]]
     perfect, good = (_rate(hits, prompts) for hits in (study.perfect(scores), study.good(scores)))
-    return Arm(arm.name, arm.role, arm.strengths, perfect, good, float(study.likeness(scores).mean()), difference)
+    likeness = float(study.likeness(scores).mean())
+    return Arm(arm.name, arm.role, arm.strengths, perfect, good, likeness, difference, arm.knobs)
 
 
 def told_of(found: Found, p: float | None) -> Difference:
     """A difference as the page tells it."""
-    within = Interval(found.interval.low, found.interval.high)
-    return Difference(found.mean.estimate, within, p, found.wins, found.ties, found.losses)
+    return Difference(found.mean.estimate, within_one(found.interval), p, found.wins, found.ties, found.losses)
+
+
+def within_one(found: Bounds) -> Interval:
+    """The interval of a difference of shares, which is never more than a whole."""
+    return Interval(max(found.low, -1.0), min(found.high, 1.0))
 
 
 def _rate(hits: NDArray[np.bool_], prompts: Sequence[str]) -> Rate:
@@ -143,11 +155,12 @@ def _rate(hits: NDArray[np.bool_], prompts: Sequence[str]) -> Rate:
     return Rate(int(hits.sum()), len(hits), Interval(within.low, within.high))
 
 
-def _pictures(study: Study, confirmation: Confirmation) -> Iterator[Taken]:
+def _pictures(study: Study, confirmation: Confirmation, guard: CopyGuard | None) -> Iterator[Taken]:
     for number, (arm, scores) in enumerate(zip(confirmation.arms, confirmation.scores, strict=True)):
-        mix = study.plan.mix(arm.strengths)
+        mix = study.plan.mix(arm.row)
         for place, score in enumerate(scores):
-            yield _picture(study, (number, place), (mix, confirmation.shots[place]), score)
+            taken = _picture(study, (number, place), (mix, confirmation.shots[place]), score)
+            yield with_copy(taken, study.taker.ledger.folder, guard) if guard else taken
 
 
 def _picture(study: Study, place: tuple[int, int], wanted: tuple[Mix | None, TakenShot], score: Score) -> Taken:
@@ -187,28 +200,31 @@ def _trials(study: Study, searched: Searched) -> Iterator[Trial]:
         shots.setdefault(asked.strengths, {}).update(dict.fromkeys(asked.shots))
     asked = [Asked(strengths, tuple(numbers)) for strengths, numbers in shots.items()]
     for one, values in zip(asked, study.measure(asked), strict=True):
-        yield Trial(one.strengths, float(values.mean()), len(values), stages[one.strengths])
+        strengths, knobs = one.strengths[: study.space.count], one.strengths[study.space.count :]
+        yield Trial(strengths, float(values.mean()), len(values), stages[one.strengths], knobs)
 
 
 def _surface(study: Study, searched: Searched) -> Surface:
-    totals, shares, likeness = landscape(study.space, study.measure, [one for _, one in searched.trials])
+    knobs = searched.best[study.space.count :]
+    totals, shares, likeness = landscape(study.space, study.measure, [one for _, one in searched.trials], knobs)
     return Surface(tuple(totals.tolist()), tuple(shares.tolist()), tuple(map(tuple, likeness.tolist())))
 
 
 def _sweep(study: Study, searched: Searched) -> Sweep | None:
-    points = [_point(study, one) for one in sorted(searched.swept, key=lambda one: sum(one.strengths))]
+    count = study.space.count
+    points = [_point(study, one) for one in sorted(searched.swept, key=lambda one: sum(one.strengths[:count]))]
     if len(searched.swept[0].shots) < 2:
         return None
     peak = max(range(len(points)), key=lambda number: points[number].likeness)
     fallen = [point.total for point in points[peak:] if point.likeness < points[peak].likeness - FALL]
-    return Sweep(tuple(points), sum(searched.best), fallen[0] if fallen else None)
+    return Sweep(tuple(points), sum(searched.best[:count]), fallen[0] if fallen else None)
 
 
 def _point(study: Study, asked: Asked) -> SweepPoint:
     scores, prompts = _searched_scores(study, asked)
     mean = mean_over_prompts(study.likeness(scores), prompts).interval()
     rate = _rate(study.perfect(scores), prompts)
-    return SweepPoint(sum(asked.strengths), mean.estimate, Interval(mean.low, mean.high), rate)
+    return SweepPoint(sum(asked.strengths[: study.space.count]), mean.estimate, Interval(mean.low, mean.high), rate)
 
 
 def _searched_scores(study: Study, asked: Asked) -> tuple[list[Score], list[str]]:
@@ -223,13 +239,27 @@ def _dropped(study: Study, searched: Searched) -> Iterator[Dropped]:
     shots = search_shots(study.plan).take(whole.shots)
     all_in, _ = _searched_scores(study, whole)
     for asked in rest:
-        model = next(at for at, strength in enumerate(asked.strengths) if not strength and whole.strengths[at])
+        strengths = asked.strengths[: study.space.count]
+        model = next(at for at, strength in enumerate(strengths) if not strength and whole.strengths[at])
         without, _ = _searched_scores(study, asked)
-        yield Dropped(model, asked.strengths, told_of(differ(study, all_in, without, shots), None))
+        yield Dropped(model, strengths, told_of(differ(study, all_in, without, shots), None))
+
+
+def _preset_ahead(study: Study, confirmation: Confirmation) -> Difference | None:
+    """The usual strengths less the search's mix, with an interval that holds at every look at once."""
+    places = {arm.role: number for number, arm in enumerate(confirmation.arms)}
+    if not {"mix", "preset"} <= places.keys():
+        return None
+    usual, mix = (confirmation.scores[places[role]] for role in ("preset", "mix"))
+    found = differ(study, usual, mix, confirmation.shots)
+    look, looks = confirmation.look
+    within = at_boundary(found.mean, boundaries(looks)[look - 1])
+    return replace(told_of(found, None), interval=within_one(within))
 
 
 def _enough(confirmation: Confirmation, arms: Sequence[Arm]) -> int | None:
-    if confirmation.verdict is not Verdict.UNVERIFIED or confirmation.rival in (None, 0):
+    rival, leader = confirmation.rival, confirmation.leader
+    if confirmation.verdict is not Verdict.UNVERIFIED or rival is None or leader in (None, rival):
         return None
-    rates = [min(max(arm.perfect.share, 0.02), 0.98) for arm in (arms[0], arms[confirmation.rival or 0])]
+    rates = [min(max(arm.perfect.share, 0.02), 0.98) for arm in (arms[leader], arms[rival])]
     return None if abs(rates[0] - rates[1]) < 0.01 else needed_pairs(rates[0], rates[1])

@@ -38,10 +38,11 @@ def outcome_of(study: StudyView) -> Outcome:
     winner = study.arms[study.winner]
     if not study.fresh or not winner.perfect.shots:
         return "unverified"
-    if len(winner.active) == 1 and len(study.models) > 1:
-        return "single"
-    found = winner.difference
-    return judge(found) if found is not None else "undecided"
+    if _is_single(study):
+        mix = _best_mix(study)
+        return "undecided" if mix and mix.difference and judge(mix.difference) == "undecided" else "single"
+    beside = _beside(study)
+    return judge(beside[1]) if beside else "undecided"
 
 
 def judge(found: Difference) -> Outcome:
@@ -84,7 +85,7 @@ def span(interval: Interval) -> str:
 
 
 def _confirmed(study: StudyView) -> str:
-    return f"{_compared(study)}, confirmed {_measured(study)}."
+    return f"{_compared(study)}, confirmed {_measured(study)}.{_preset_ahead(study)}"
 
 
 def _no_difference(study: StudyView) -> str:
@@ -93,10 +94,12 @@ def _no_difference(study: StudyView) -> str:
 
 def _undecided(study: StudyView) -> str:
     told = f"; about {study.enough:,} of each arm would decide" if study.enough else ""
-    winner = study.arms[study.winner]
-    if winner.difference is None:
-        return f"{_begun(_rated(study, winner))} {_measured(study)}; nothing was measured beside it{told}."
-    return f"{_compared(study)}, which is not decided {_measured(study)}{told}."
+    if _is_single(study):
+        return f"It is not decided whether mixing helps: {_beside_mix(study)}{told}. Until then, one model will do."
+    if _beside(study) is None:
+        alone = _begun(_rated(study, study.arms[study.winner]))
+        return f"{alone} {_measured(study)}; nothing was measured beside it{told}."
+    return f"{_compared(study)}, which is not decided {_measured(study)}{told}.{_preset_ahead(study)}"
 
 
 def _worse(study: StudyView) -> str:
@@ -106,17 +109,34 @@ def _worse(study: StudyView) -> str:
 
 
 def _single(study: StudyView) -> str:
-    winner = study.arms[study.winner]
-    said = f"{winner.name} at {strengths_text(winner)} is perfect in {_share(study, winner.perfect)}"
-    mixes = [arm for arm in study.arms if len(arm.active) > 1 and arm.difference]
-    if not mixes:
+    mix = _best_mix(study)
+    if mix is None or mix.difference is None:
+        winner = study.arms[study.winner]
+        said = f"{winner.name} at {strengths_text(winner)} is perfect in {_share(study, winner.perfect)}"
         return f"A single model is best: {said} {_measured(study)}."
-    best = max(mixes, key=lambda arm: arm.perfect.share)
-    found = best.difference
-    assert found is not None
-    head = "A single model is best" if judge(found) == "worse" else "A single model is enough"
-    rest = f"the best mix, {strengths_text(best)}, in {percent(best.perfect.share)}: {points(found.share)}"
-    return f"{head}: {said}, {rest} ({span(found.interval)}) {_measured(study)}."
+    best = "a single model is best" if judge(mix.difference) == "worse" else "a single model is enough"
+    return f"Mixing does not help, {best}: {_beside_mix(study)}."
+
+
+def _beside_mix(study: StudyView) -> str:
+    """The single model that won, with the best mix beside it."""
+    winner, mix = study.arms[study.winner], _best_mix(study)
+    assert mix is not None and mix.difference is not None
+    said = f"{winner.name} at {strengths_text(winner)} is perfect in {_share(study, winner.perfect)}"
+    rest = f"the best mix, {strengths_text(mix)}, in {percent(mix.perfect.share)}"
+    return f"{said}, {rest}: {points(mix.difference.share)} ({span(mix.difference.interval)}) {_measured(study)}"
+
+
+def _preset_ahead(study: StudyView) -> str:
+    """Where the usual strengths are recommended, what is known of the mix that the search found."""
+    winner, ahead = study.arms[study.winner], study.preset_ahead
+    mix = next((arm for arm in study.arms if arm.role == "mix"), None)
+    if winner.role != "preset" or mix is None or ahead is None:
+        return ""
+    is_proven = ahead.interval.low > 0 and outcome_of(study) == "confirmed"
+    proven = "and they are better" if is_proven else "too near to tell them apart"
+    said = f"the mix that the search found, {strengths_text(mix)}, was perfect in {percent(mix.perfect.share)}"
+    return f" They are handed over: {said}; {points(ahead.share)} ({span(ahead.interval)}), {proven}."
 
 
 def _unverified(study: StudyView) -> str:
@@ -128,16 +148,50 @@ def _unverified(study: StudyView) -> str:
 
 
 def _compared(study: StudyView) -> str:
-    winner, rival = study.arms[study.winner], _rival(study)
-    found = winner.difference
-    assert found is not None
-    called = "the best single model at its own best strength" if rival.role == "single" else rival.name
-    said = f"{_begun(_rated(study, winner))}, {called} in {percent(rival.perfect.share)}"
+    beside = _beside(study)
+    assert beside is not None
+    other, found = beside
+    called = "the best single model at its own best strength" if other.role == "single" else other.name
+    said = f"{_begun(_rated(study, study.arms[study.winner]))}, {called} in {percent(other.perfect.share)}"
     return f"{said}: {points(found.share)} ({span(found.interval)})"
 
 
+def _beside(study: StudyView) -> tuple[Arm, Difference] | None:
+    """What the winner is compared with, and how far it is ahead: the rival, or where it is that, the next best."""
+    winner = study.arms[study.winner]
+    if winner.difference is not None:
+        return _rival(study), winner.difference
+    others = [arm for arm in study.arms if arm.difference is not None]
+    if study.winner != study.rival or not others:
+        return None
+    best = max(others, key=lambda arm: arm.perfect.share)
+    assert best.difference is not None
+    return best, _turned(best.difference)
+
+
+def _turned(found: Difference) -> Difference:
+    """The second less the first."""
+    within = Interval(-found.interval.high, -found.interval.low)
+    return Difference(-found.share, within, found.p, found.losses, found.ties, found.wins)
+
+
+def _is_single(study: StudyView) -> bool:
+    """Whether one model of several is recommended by a search."""
+    winner = study.arms[study.winner]
+    return len(winner.active) == 1 and len(study.models) > 1 and winner.role == "single"
+
+
+def _best_mix(study: StudyView) -> Arm | None:
+    """The mix, the search's or the usual strengths, that is perfect most often of those compared with the rival."""
+    mixes = [arm for arm in study.arms if len(arm.active) > 1 and arm.difference]
+    return max(mixes, key=lambda arm: arm.perfect.share, default=None)
+
+
 def _rated(study: StudyView, arm: Arm) -> str:
-    return f"{_called(arm)} is perfect in {_share(study, arm.perfect)}"
+    verb = "are" if arm.role == "preset" else "is"
+    knobs = [f"{knob.name} × {number(value)}" for knob, value in zip(study.knobs, arm.knobs, strict=False)]
+    turned = f" with {', '.join(knobs)}" if knobs else ""
+    return f"{_called(arm)}{turned} {verb} perfect in {_share(study, arm.perfect)}"
 
 
 def _begun(words: str) -> str:
@@ -147,6 +201,8 @@ def _begun(words: str) -> str:
 
 def _called(arm: Arm) -> str:
     mixed = len(arm.active) > 1
+    if arm.role == "preset":
+        return f"the usual strengths, {strengths_text(arm)},"
     return f"the mix {strengths_text(arm)}" if mixed else f"{arm.name} ({strengths_text(arm)})"
 
 

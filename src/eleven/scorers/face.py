@@ -12,7 +12,7 @@ from eleven.scorers.bands import Bands, band_distance, bands_of
 from eleven.scorers.faces import Faces, open_faces
 from eleven.scorers.patches import Patches, patch_likeness, patches_of, seen
 from eleven.scorers.scorer import Pixels, References, refuse_argument
-from eleven.scorers.sight import Fault, Likeness, closeness
+from eleven.scorers.sight import Fault, Likeness
 
 LAYER, REACH = 6, 1
 """The layer whose patches are compared (eight pixels apart), and how far one may have moved."""
@@ -20,8 +20,6 @@ SHARPNESS = 0.1
 """How much a band energy that is e times too high or low takes from the likeness of patches."""
 SAME = 0.363
 """The cosine from which OpenCV's documentation of SFace takes two faces for one person's."""
-JOINED = 0.6
-"""Photos of one person are at least by this share as alike as each photo is to those most like it."""
 
 
 @final
@@ -67,40 +65,4 @@ class FaceSight:
 def open_face(references: References, argument: str = "") -> Likeness[Seen]:
     """The face scorer for these references. MissingPackage without OpenCV."""
     refuse_argument("face", argument)
-    return Likeness(FaceSight(open_faces()), references)
-
-
-def odd_photos(scorer: Likeness[Seen]) -> dict[str, str]:
-    """Reference photos that do not belong, with the reason: no face, several, or the face of somebody else."""
-    names = list(scorer.looks)
-    vectors = np.stack([look.identity for look in scorer.looks.values()])
-    cosines = vectors @ vectors.T
-    least = alike_enough(cosines)
-    most, *others = groups(cosines, least)
-    odd = dict(scorer.faults)
-    for group in others:
-        for photo in group:
-            likeness = float(cosines[photo, most].mean())
-            odd[names[photo]] = f"not the face of most photos (mean cosine {likeness:.2f}; one person has {least:.2f})"
-    return odd
-
-
-def alike_enough(cosines: NDArray[np.float32]) -> float:
-    """The mean cosine from which groups of photos are of one person."""
-    if len(cosines) < 2:
-        return SAME
-    nearest = [closeness(np.delete(row, place).tolist(), len(row)) for place, row in enumerate(cosines)]
-    return max(SAME, JOINED * float(np.median(nearest)))
-
-
-def groups(cosines: NDArray[np.float32], least: float) -> list[list[int]]:
-    """The photos by person, the largest group first: groups join while their mean cosine is at least this."""
-    found = [[number] for number in range(len(cosines))]
-    while len(found) > 1:
-        pairs = [(one, two) for two in range(len(found)) for one in range(two)]
-        means = [float(cosines[np.ix_(found[one], found[two])].mean()) for one, two in pairs]
-        if max(means) < least:
-            break
-        one, two = pairs[int(np.argmax(means))]
-        found[one] += found.pop(two)
-    return sorted(found, key=len, reverse=True)
+    return Likeness(FaceSight(open_faces()), references, SAME)

@@ -25,6 +25,9 @@ ASKED = {
 }
 """How a prompt asks for what the eye can tell."""
 
+SAME = 0.65
+"""The mean cosine from which photos are of one person: over 0.90 within the lab's people, below 0.42 between two."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -76,4 +79,4 @@ def open_lab(references: References, argument: str = "") -> Likeness[Seen]:
     from eleven.lab.eye import open_eye
 
     refuse_argument("lab", argument)
-    return Likeness(LabSight(open_eye()), references)
+    return Likeness(LabSight(open_eye()), references, SAME)

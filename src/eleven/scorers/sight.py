@@ -53,12 +53,15 @@ class Sight(Protocol[Seen]):
 
 @final
 class Likeness(Generic[Seen]):
-    """A scorer: the mean of the likenesses to the three references that are most alike."""
+    """A scorer: the mean of the likenesses to the three references that are most alike.
 
-    def __init__(self, sight: Sight[Seen], references: References) -> None:
+    `same` is the mean likeness from which groups of photos show one person; None where this way of seeing cannot tell.
+    """
+
+    def __init__(self, sight: Sight[Seen], references: References, same: float | None = None) -> None:
         if not references.photos:
             raise UsageError("there are no reference photos.", hint="Give ten to thirty photos of the concept.")
-        self.sight, self.references = sight, references
+        self.sight, self.references, self.same = sight, references, same
         looks = {name: sight.see(photo) for name, photo in references.photos.items()}
         self.faults = {name: look.text for name, look in looks.items() if isinstance(look, Fault)}
         self.looks: dict[str, Seen] = {name: look for name, look in looks.items() if not isinstance(look, Fault)}

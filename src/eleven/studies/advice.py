@@ -1,4 +1,4 @@
-"""What the user should know of the reference photos before a study is believed: advice, and the copy-paste guard."""
+"""What the user should know of the reference photos before a study is believed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from eleven.studies.thresholds import calibrate, scored
 
 FEWEST, SIDE, SAME, FAR = 5, 32, 0.995, 5.0
 """Photos that do, the side of small pictures, how alike two are the same, and how far off is another person."""
+
+STRANGER = "another person"
+DROP = "If so, take it out of the folder; if not, leave it."
+MANY = 3
+"""So many photos of somebody else are not there by mistake."""
 
 NO_PHOTOS: Mapping[str, Pixels] = {}
 
@@ -35,20 +40,42 @@ def advise(
     *,
     photos: Mapping[str, Pixels] = NO_PHOTOS,
     training: Mapping[str, Pixels] = NO_PHOTOS,
+    people: Sequence[Sequence[str]] = (),
 ) -> list[Advice]:
-    """What is wrong with references, told by their scores and, where given, by their pixels and the training's."""
+    """What is wrong with references, told by their scores and, where given, by their pixels and the training's.
+
+    `people` are the names of photos by whom they show, the largest group first.
+    """
     return [
-        *advice_on_scores(leave_one_out, impostors),
+        *advice_on_people(people),
+        *(one for one in advice_on_scores(leave_one_out, impostors) if len(people) < 2 or one.code != STRANGER),
         *(
             Advice("too alike", f"{one} and {two} are nearly the same picture.", "Leave one of them out.")
             for one, two in same_pictures(photos, photos)
             if one < two
         ),
         *(
-            Advice("training photo", f"{one} is the training photo {two}.", "Measure on photos kept out of training.")
+            Advice("training photo", f"{one} is the training photo {two}.", "Give photos kept out of training.")
             for one, two in same_pictures(photos, training)
         ),
     ]
+
+
+def advice_on_people(people: Sequence[Sequence[str]]) -> Iterator[Advice]:
+    """Photos of somebody else, each by name, or two and more people who have photos in number."""
+    many = [group for group in people if len(group) >= MANY]
+    if len(many) > 1:
+        told = "; ".join(f"{len(group)} of one ({listed(group)})" for group in many)
+        hint = "Keep those of one person, and give the others with --impostors."
+        yield Advice("several people", f"The photos show {len(many)} different people: {told}.", hint)
+    for group in people[1:]:
+        for name in group if group not in many else ():
+            yield Advice(STRANGER, f"{name} is unlike the others: another person?", DROP)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and that there are more."""
+    return ", ".join(names[:MANY]) + (" …" if len(names) > MANY else "")
 
 
 def advice_on_scores(leave_one_out: Mapping[str, Score], impostors: Sequence[Score]) -> Iterator[Advice]:
@@ -62,9 +89,7 @@ def advice_on_scores(leave_one_out: Mapping[str, Score], impostors: Sequence[Sco
         told = f"Lines drawn by {len(usable)} photos are rough."
         yield Advice("too few", told, f"Give {FEWEST} or more, better ten to thirty.")
     for name in strangers(usable):
-        yield Advice(
-            "another person", f"{name} is unlike all the others.", "Is it of the same concept? If not, drop it."
-        )
+        yield Advice(STRANGER, f"{name} is unlike all the others: another person?", DROP)
     if len(usable) and len(scored(impostors, "overall")):
         thresholds = calibrate(list(leave_one_out.values()), impostors)
         if thresholds.overall.good == thresholds.overall.perfect:
@@ -99,18 +124,3 @@ def small(photo: Pixels) -> NDArray[np.float64]:
     grey = np.asarray(Image.fromarray(photo).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float64)
     flat = (grey - grey.mean()).ravel()
     return flat / max(float(np.linalg.norm(flat)), 1e-9)
-
-
-def copied(
-    to_training: NDArray[np.float64], to_held_out: NDArray[np.float64], among_held_out: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Which pictures are nearer to one training photo than held-out photos are to one of themselves.
-
-    Similarities of shape (pictures, training photos), (pictures, held-out), (held-out, held-out), by one measure. The
-    line is the 95th percentile of the same excess, nearest less mean, among held-out photos (WithAnyone 2025,
-    arXiv:2510.14975).
-    """
-    apart = ~np.eye(len(among_held_out), dtype=bool)
-    others = among_held_out[apart].reshape(len(among_held_out), -1)
-    line = np.percentile(others.max(1) - others.mean(1), 95)
-    return to_training.max(1) - to_held_out.mean(1) > line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 import numpy as np
@@ -23,12 +23,19 @@ MOST_SINGLES = 4
 class Arm:
     """A name for people, why it is measured, and the strengths, one for each model.
 
-    What is only shown beside the others is measured on the first of their shots: `is_aside`.
+    What is only shown beside the others is measured on the first of their shots: `is_aside`. `knobs` are their values,
+    where a study has any; none are neutral ones.
     """
 
     name: str
     role: Role
     strengths: tuple[float, ...]
+    knobs: tuple[float, ...] = ()
+
+    @property
+    def row(self) -> tuple[float, ...]:
+        """Strengths, and the knobs behind them, as a search has them."""
+        return self.strengths + self.knobs
 
     @property
     def is_aside(self) -> bool:
@@ -44,11 +51,12 @@ class Arm:
 @final
 @dataclass(frozen=True)
 class Alone:
-    """One model by itself: its own best strength, and the likeness that the search expects of it."""
+    """One model by itself: its own best strength and knobs, and the likeness that the search expects of it."""
 
     model: int
     strength: float
     likeness: float
+    knobs: tuple[float, ...] = ()
 
 
 def row_of(space: Space, model: int, strength: float) -> tuple[float, ...]:
@@ -59,28 +67,34 @@ def row_of(space: Space, model: int, strength: float) -> tuple[float, ...]:
 def arms_of(space: Space, best: Sequence[float], alone: Sequence[Alone]) -> tuple[Arm, ...]:
     """The mix first, then the singles by likeness, the preset, the best single turned up, and the base without models.
 
-    A best mix of one model is that single, and equal arms are measured once, under the first of their names.
+    `best` holds strengths and then knobs. A best mix of one model is that single, and equal arms are measured once,
+    under the first of their names.
     """
-    mixed = [Arm("the mix", "mix", tuple(best))] if np.count_nonzero(best) > 1 else []
-    ranked = sorted(alone, key=lambda one: -one.likeness)
-    singles = [
-        Arm(space.names[one.model], "single", row_of(space, one.model, _own(one, best)))
-        for one in ranked[:MOST_SINGLES]
-    ]
+    strengths, knobs = tuple(best[: space.count]), tuple(best[space.count :])
+    mixed = [Arm("the mix", "mix", strengths, knobs)] if np.count_nonzero(strengths) > 1 else []
+    ranked = [_own(one, space, best) for one in sorted(alone, key=lambda one: -one.likeness)]
+    singles = [_single(space, one) for one in ranked[:MOST_SINGLES]]
     usual = [Arm("the usual strengths", "preset", preset(space.count))] if space.count > 1 else []
     first = ranked[0]
     raised = Arm(
         f"{space.names[first.model]} × {RAISED:g}",
         "raised single",
-        row_of(space, first.model, round(RAISED * _own(first, best), 4)),
+        row_of(space, first.model, round(RAISED * first.strength, 4)),
+        first.knobs,
     )
     base = Arm("no model", "base", (0.0,) * space.count)
     distinct: dict[tuple[float, ...], Arm] = {}
     for arm in (*mixed, *singles, *usual, raised, base):
-        distinct.setdefault(arm.strengths, arm)
+        distinct.setdefault(arm.row, arm)
     return tuple(distinct.values())
 
 
-def _own(one: Alone, best: Sequence[float]) -> float:
-    """A model's own best strength; where the search ended at that model alone, what it ended at."""
-    return best[one.model] if np.count_nonzero(best) == 1 and best[one.model] else one.strength
+def _single(space: Space, alone: Alone) -> Arm:
+    return Arm(space.names[alone.model], "single", row_of(space, alone.model, alone.strength), alone.knobs)
+
+
+def _own(one: Alone, space: Space, best: Sequence[float]) -> Alone:
+    """A model at its own best strength; where the search ended at that model alone, at what it ended at."""
+    strengths = best[: space.count]
+    ended = np.count_nonzero(strengths) == 1 and strengths[one.model]
+    return replace(one, strength=strengths[one.model], knobs=tuple(best[space.count :])) if ended else one

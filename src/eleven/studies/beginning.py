@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import final
 
 from eleven.errors import UsageError
+from eleven.scorers.copies import CopyGuard, Strict
+from eleven.scorers.grouping import people_in
 from eleven.scorers.opening import open_scorer
 from eleven.scorers.scorer import Pixels, References, Score, Scorer
+from eleven.scorers.sight import Likeness
 from eleven.sheets.credits import Model
-from eleven.studies.advice import Advice, advise
+from eleven.studies.advice import Advice, advise, same_pictures
 from eleven.studies.ledger import open_ledger
 from eleven.studies.making import Maker
 from eleven.studies.objective import Objective, Weights
@@ -27,7 +30,10 @@ from eleven.studies.thresholds import Thresholds, calibrate
 @final
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What the scorer makes of the references: each against the others as the base can draw them, and what follows."""
+    """What the scorer makes of the references: each against the others as the base can draw them, and what follows.
+
+    `guard` tells pictures that repeat a training photo, where those are known.
+    """
 
     scorer: Scorer
     references: References
@@ -35,6 +41,7 @@ class Calibration:
     impostors: tuple[Score, ...]
     thresholds: Thresholds
     advice: tuple[Advice, ...]
+    guard: CopyGuard | None = None
 
 
 @final
@@ -62,20 +69,42 @@ class Company:
     probe: Callable[[], Probed] | None = None
 
 
-def calibrated(scorer: str, references: References, redrawn: list[Pixels] | None = None) -> Calibration:
+@final
+@dataclass(frozen=True, eq=False)
+class Training:
+    """The photos that models were trained on, and whether a picture that repeats one of them is a miss."""
+
+    photos: Mapping[str, Pixels] = field(default_factory=dict[str, Pixels])
+    refuse_copies: bool = False
+
+
+def calibrated(
+    scorer: str, references: References, redrawn: list[Pixels] | None = None, training: Training | None = None
+) -> Calibration:
     """Thresholds from the references; `redrawn` are the same photos as the base's autoencoder returns them.
 
-    What no picture of the base can show is then no reason for a miss. UsageError for fewer than three photos.
+    What no picture of the base can show is then no reason for a miss. UsageError for fewer than three photos, or fewer
+    than three that nothing was trained on where training photos are known.
     """
     if len(references.photos) < FEWEST:
         told = f"{len(references.photos)} reference photos draw no lines between hit and miss."
         raise UsageError(told, hint=f"Give at least {FEWEST}, better ten to thirty.")
+    training = training or Training()
     opened = open_scorer(scorer, references)
     scores, impostors = opened.leave_one_out(redrawn), opened.score_impostors()
     thresholds = calibrate(scores, impostors)
     told = dict(zip(references.photos, scores, strict=True))
-    advice = advise(told, impostors, photos=references.photos)
-    return Calibration(opened, references, tuple(scores), tuple(impostors), thresholds, tuple(advice))
+    people = people_in(opened) if isinstance(opened, Likeness) else []
+    advice = advise(told, impostors, photos=references.photos, training=training.photos, people=people)
+    guard = guard_of(references.photos, training.photos) if training.photos else None
+    judge = Strict(opened, guard) if guard and training.refuse_copies else opened
+    return Calibration(judge, references, tuple(scores), tuple(impostors), thresholds, tuple(advice), guard)
+
+
+def guard_of(photos: Mapping[str, Pixels], training: Mapping[str, Pixels]) -> CopyGuard:
+    """The copy-paste guard, by those of the photos that are no training photos. UsageError for too few of them."""
+    seen = {name for name, _ in same_pictures(photos, training)}
+    return CopyGuard({name: photo for name, photo in photos.items() if name not in seen}, training)
 
 
 FEWEST = 3

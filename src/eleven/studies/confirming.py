@@ -15,7 +15,7 @@ from eleven.studies.allotment import ASIDE
 from eleven.studies.arms import Arm
 from eleven.studies.differences import Difference, compare
 from eleven.studies.intervals import Interval
-from eleven.studies.sequential import LOOKS, Verdict, at_boundary, boundaries, judge
+from eleven.studies.sequential import LOOKS, Verdict, at_boundary, boundaries, judge, live_evidence
 from eleven.studies.shots import BLOCK, confirmation_shots
 from eleven.studies.study import Study
 
@@ -25,22 +25,24 @@ from eleven.studies.study import Study
 class Confirmation:
     """Arms with their scores on the first of the fresh shots; the rival is the best single, or the first arm given.
 
-    `look` is the one that ended it, from 1, and how many were planned.
+    The leader is the mix that the verdict is of: the search's, or the preset where that is ahead on these shots; None
+    where no mix was measured. `look` is the one that ended it, from 1, and how many were planned.
     """
 
     arms: tuple[Arm, ...]
     shots: tuple[Shot, ...]
     scores: tuple[tuple[Score, ...], ...]
     rival: int | None
+    leader: int | None
     verdict: Verdict
     look: tuple[int, int]
 
     def claim(self, study: Study) -> tuple[Difference, Interval] | None:
-        """The first arm against its rival, with the interval that holds at every look at once; None without a rival.
+        """The leader against its rival, with the interval that holds at every look at once; None without one of them.
 
         The verdict is "confirmed" where all of that interval is above 0.
         """
-        found = self.against_rival(study, 0)
+        found = None if self.leader is None else self.against_rival(study, self.leader)
         return found and (found, at_boundary(found.mean, boundaries(self.look[1])[self.look[0] - 1]))
 
     def against_rival(self, study: Study, arm: int) -> Difference | None:
@@ -51,22 +53,26 @@ class Confirmation:
 
 
 def confirm(study: Study, arms: Sequence[Arm], shots: int) -> Confirmation:
-    """All arms on at most so many fresh shots; stops at the look that decides between the first arm and its rival.
+    """All arms on at most so many fresh shots; stops at the look that decides between the leading mix and its rival.
 
     The rival is the single model that is perfect most often on these very shots: chosen by luck too, so that the mix
-    has the harder case. Arms that are only shown beside the others get fewer shots.
+    has the harder case. The leader may be chosen by luck as well, of two: what that adds to false claims that it is
+    better, it takes from false claims that it is worse (docs/concepts/statistics.md). Arms that are only shown beside
+    the others get fewer shots.
     """
     sizes = whole_blocks(shots)
     fresh = confirmation_shots(study.plan)
-    aside = max(2, int(ASIDE * shots))
+    aside, told = max(2, int(ASIDE * shots)), ""
     for look, size in enumerate(sizes, 1):
-        study.tell(f"fresh shots, look {look} of {len(sizes)}")
+        study.tell(f"fresh shots, look {look} of {len(sizes)}{told}")
         taken = tuple(fresh.take(range(size)))
         scores = _scores(study, arms, [taken[: min(size, aside) if arm.is_aside else size] for arm in arms])
-        rival = rival_of(study, arms, scores)
-        verdict = _verdict(study, scores, rival, taken, (look, len(sizes)))
+        rival, leader = rival_of(study, arms, scores), leader_of(study, arms, scores)
+        pair = () if rival is None or leader in (rival, None) else (scores[leader], scores[rival])
+        verdict = _verdict(study, pair, taken, (look, len(sizes)))
         if verdict is not None:
-            return Confirmation(tuple(arms), taken, scores, rival, verdict, (look, len(sizes)))
+            return Confirmation(tuple(arms), taken, scores, rival, leader, verdict, (look, len(sizes)))
+        told = _evidence(study, pair, taken)
     raise AssertionError("the last look always decides")
 
 
@@ -86,6 +92,14 @@ def rival_of(study: Study, arms: Sequence[Arm], scores: Sequence[Sequence[Score]
     return max(singles, key=lambda number: rated[number], default=None)
 
 
+def leader_of(study: Study, arms: Sequence[Arm], scores: Sequence[Sequence[Score]]) -> int | None:
+    """The number of the mix, the search's or the preset, that is perfect most often; the first of arms given."""
+    if any(arm.role == "given" for arm in arms):
+        return 0
+    mixes = [number for number, arm in enumerate(arms) if arm.role in ("mix", "preset") and arm.is_mixed]
+    return max(mixes, key=lambda number: int(study.perfect(scores[number]).sum()), default=None)
+
+
 def differ(study: Study, first: Sequence[Score], second: Sequence[Score], shots: Sequence[Shot]) -> Difference:
     """The difference of perfect shares on the shots that both were taken on."""
     both = min(len(first), len(second))
@@ -94,30 +108,42 @@ def differ(study: Study, first: Sequence[Score], second: Sequence[Score], shots:
 
 
 def _scores(study: Study, arms: Sequence[Arm], shots: Sequence[Sequence[Shot]]) -> tuple[tuple[Score, ...], ...]:
-    wanted = [(study.plan.mix(arm.strengths), shot) for arm, taken in zip(arms, shots, strict=True) for shot in taken]
+    wanted = [(study.plan.mix(arm.row), shot) for arm, taken in zip(arms, shots, strict=True) for shot in taken]
     scores = iter(study.taker.take_all(wanted))
     return tuple(tuple(next(scores) for _ in taken) for taken in shots)
 
 
 def _verdict(
-    study: Study,
-    scores: Sequence[Sequence[Score]],
-    rival: int | None,
-    shots: Sequence[Shot],
-    look: tuple[int, int],
+    study: Study, pair: Sequence[Sequence[Score]], shots: Sequence[Shot], look: tuple[int, int]
 ) -> Verdict | None:
-    """What may be said of the first arm; nothing before the last look where there is no rival to it."""
-    if rival in (None, 0) or len(shots) < 2:
+    """What may be said of the first of a pair; nothing before the last look where there is no pair."""
+    if not pair or len(shots) < 2:
         return Verdict.UNVERIFIED if look[0] == look[1] else None
-    return judge(differ(study, scores[0], scores[rival or 0], shots), *look)
+    return judge(differ(study, pair[0], pair[1], shots), *look)
+
+
+def _evidence(study: Study, pair: Sequence[Sequence[Score]], shots: Sequence[Shot]) -> str:
+    """For the live view: which of a pair is ahead, and how sure that is by now."""
+    if not pair:
+        return ""
+    first, second = map(study.perfect, pair)
+    odds = live_evidence(first, second, [shot.prompt for shot in shots])
+    ahead = "mix" if first.sum() >= second.sum() else "best single"
+    return f"; the {ahead} is ahead, {first.sum()} to {second.sum()} perfect, evidence {odds:.2g} to 1"
 
 
 def winner_of(confirmation: Confirmation, study: Study) -> int:
-    """The number of the arm to be recommended: the mix, unless a single model was shown to be better."""
-    arms, rival = confirmation.arms, confirmation.rival
+    """The number of the arm to be recommended: the mix or the single that did better, a single where it makes no odds.
+
+    Of given arms, the one that is perfect most often.
+    """
+    arms, rival, leader = confirmation.arms, confirmation.rival, confirmation.leader
+    shares: list[NDArray[np.float64]] = [study.perfect(scores).mean() for scores in confirmation.scores]
     if any(arm.role == "given" for arm in arms):
-        rates: list[NDArray[np.float64]] = [study.perfect(scores).mean() for scores in confirmation.scores]
-        return int(np.argmax(rates))
-    if rival is not None and (arms[0].role != "mix" or confirmation.verdict is Verdict.WORSE):
+        return int(np.argmax(shares))
+    if rival is None:
+        return leader or 0
+    if leader is None:
         return rival
-    return 0
+    is_simpler = confirmation.verdict is Verdict.NO_DIFFERENCE or shares[leader] < shares[rival]
+    return rival if is_simpler else leader

@@ -15,14 +15,19 @@ Floats = NDArray[np.float64]
 TOTALS, SHARES = 24, 17
 
 
-def landscape(space: Space, measure: Measure, asked: Sequence[Asked]) -> tuple[Floats, Floats, Floats]:
-    """Totals, shares of the first model, and likeness (shares, totals), by the pictures of what was asked before."""
+def landscape(
+    space: Space, measure: Measure, asked: Sequence[Asked], knobs: Sequence[float] = ()
+) -> tuple[Floats, Floats, Floats]:
+    """Totals, shares of the first model, and likeness (shares, totals), by the pictures of what was asked before.
+
+    Where the space has knobs, they stand at these values.
+    """
     rows = np.array(list(dict.fromkeys(one.strengths for one in asked)))
     total = usual_total(space, None)
     process = fit(Table(space.points(rows, total), values_of(measure, asked)))
     totals = np.linspace(*space.total_range, TOTALS)
     shares = np.linspace(0, 1, SHARES)
-    grid = np.array([(at * share, at * (1 - share)) for share in shares for at in totals])
+    grid = np.array([(at * share, at * (1 - share), *knobs) for share in shares for at in totals])
     means, _ = process.predict(space.points(grid, total))
     return totals, shares, means.reshape(SHARES, TOTALS)
 

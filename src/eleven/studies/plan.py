@@ -14,6 +14,7 @@ from eleven.errors import FileError, UsageError
 from eleven.mix import Mix, Options, Part, Table
 from eleven.scorers.scorer import References
 from eleven.sheets.recipe import Origin
+from eleven.studies.space import Knob
 
 SCHEMA = 1
 BUDGETS = ("search", "confirmation")
@@ -30,7 +31,7 @@ class Plan(BaseModel):
 
     `models` are parts at strength 1, in the order of a search's strengths; `shot` is a template whose prompt and seed
     are not used; `references` is the digest of the photos that the scorer knows; `options` are further settings of a
-    search by name; budgets are in pictures.
+    search by name; `knobs` follow the strengths in a row of a search; budgets are in pictures.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
@@ -44,6 +45,7 @@ class Plan(BaseModel):
     references: str = ""
     objective: Weights = Field(default_factory=Table[float])
     options: Options = Field(default_factory=Table)
+    knobs: tuple[Knob, ...] = ()
     search: int = Field(default=0, ge=0)
     confirmation: int = Field(default=0, ge=0)
     schema_version: Literal[1] = SCHEMA
@@ -63,10 +65,21 @@ class Plan(BaseModel):
         content["base"] = [base["sha256"] or base["name"], base["dtype"]]
         return content
 
-    def mix(self, strengths: Sequence[float]) -> Mix | None:
-        """The models at these strengths, without those at 0; None where all are."""
-        pairs = zip(self.models, (round(strength, DIGITS) for strength in strengths), strict=True)
-        parts = tuple(_scaled(part, strength) for part, strength in pairs)
+    def mix(self, row: Sequence[float]) -> Mix | None:
+        """The models at these strengths, without those at 0; None where all are. Behind the strengths stand knobs.
+
+        A knob at its neutral value leaves no trace, so that pictures are shared with a mix without knobs.
+        """
+        strengths, values = row[: len(self.models)], row[len(self.models) :]
+        turned = {
+            address: round(value, DIGITS)
+            for knob, value in zip(self.knobs, values, strict=bool(values))
+            for address in (knob.addresses if round(value, DIGITS) != knob.neutral else ())
+        }
+        parts = tuple(
+            _scaled(part, round(strength, DIGITS), turned)
+            for part, strength in zip(self.models, strengths, strict=True)
+        )
         active = tuple(part for part in parts if part.is_active)
         return Mix(parts=active) if active else None
 
@@ -103,9 +116,10 @@ def digest_of_references(references: References) -> str:
     return sha256("\n".join(sorted(found)).encode()).hexdigest()
 
 
-def _scaled(part: Part, strength: float) -> Part:
-    at = Table({address: value * strength for address, value in part.at.items()})
-    return part.model_copy(update={"strength": part.strength * strength, "at": at})
+def _scaled(part: Part, strength: float, turned: Mapping[str, float]) -> Part:
+    at = {address: value * strength for address, value in part.at.items()}
+    at |= {address: round(part.strength * strength * value, DIGITS) for address, value in turned.items()}
+    return part.model_copy(update={"strength": part.strength * strength, "at": Table(at)})
 
 
 def _differences(mine: Mapping[str, object], theirs: Mapping[str, object], fields: Sequence[str]) -> str:

@@ -39,11 +39,17 @@ TOTAL_SCALE, SHARE_SCALE = 2.3, 1.2
 @final
 @dataclass(frozen=True)
 class Knob:
-    """A setting beside the strengths, such as the share of the text encoder; `neutral` is as if it were not there."""
+    """A factor on the strengths of all models at some addresses, such as `te`; `neutral` is as if it were not there."""
 
     name: str
     range: Range = (0.0, 1.5)
     neutral: float = 1.0
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is for blocks, and not for all text encoders or the whole denoiser."""
+        return not {"te", "unet"} & set(self.addresses)
 
 
 @final
@@ -72,6 +78,7 @@ class Space:
                 raise UsageError(
                     f"the range {low} to {high} of {name} holds no strength.", hint="Give LOW <= HIGH, from 0."
                 )
+        _check_knobs(self.knobs)
         low, high = self.total_range
         if not 0 < low <= high:
             raise UsageError(
@@ -174,6 +181,21 @@ def starts(
 def distinct(rows: Sequence[Floats]) -> list[Floats]:
     """The rows without those that came before."""
     return list({tuple(row): row for row in rows}.values())
+
+
+def _check_knobs(knobs: Sequence[Knob]) -> None:
+    """UsageError for two knobs of one name or at one address, and for more groups of blocks than pictures can tell."""
+    for what, given in (
+        ("named", [knob.name for knob in knobs]),
+        ("at", [address for knob in knobs for address in knob.addresses]),
+    ):
+        twice = next((one for one in given if given.count(one) > 1), None)
+        if twice is not None:
+            raise UsageError(f"two knobs are {what} {twice}.", hint="Give each place one knob.")
+    groups = [knob.name for knob in knobs if knob.is_group]
+    if len(groups) > BLOCK_GROUPS:
+        told = f"{len(groups)} groups of blocks ({', '.join(groups)}) are more than a search can tell apart."
+        raise UsageError(told, hint=f"Give {BLOCK_GROUPS} at most.")
 
 
 def _settle(strengths: Floats, ranges: tuple[Floats, Floats], totals: Range) -> Floats:

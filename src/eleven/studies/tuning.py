@@ -94,7 +94,7 @@ def find(study: Study, shares: Allotment) -> Searched:
     steps = tuple(search(space, measure, shares.search, seed, beginning))
     best = steps[-1].best
     if not alone:
-        alone = (Alone(0, best[0], steps[-1].estimate),)
+        alone = (Alone(0, best[0], steps[-1].estimate, best[1:]),)
     study.tell("what each model adds, and other totals")
     shots = range(shares.check)
     dropped, swept = drop_one(space, best, shots), sweep(space, best, shots)
@@ -125,16 +125,17 @@ def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
 
 
 def best_alone(study: Study, model: int, budget: int) -> Alone:
-    """One model's own best strength on the search's shots."""
+    """One model's own best strength, and knobs, on the search's shots."""
     space, whole = study.space, study.measure
 
     def measure(asked: Sequence[Asked]) -> list[np.ndarray]:
-        return whole([Asked(row_of(space, model, one.strengths[0]), one.shots) for one in asked])
+        rows = [(row_of(space, model, one.strengths[0]) + one.strengths[1:], one.shots) for one in asked]
+        return whole([Asked(row, shots) for row, shots in rows])
 
     ranges = (space.strength_ranges[model],)
-    single = Space((space.names[model],), ranges)
+    single = Space((space.names[model],), ranges, knobs=space.knobs)
     last = list(search(single, measure, budget, study.plan.seed))[-1]
-    return Alone(model, last.best[0], last.estimate)
+    return Alone(model, last.best[0], last.estimate, last.best[1:])
 
 
 def kept(measure: Measure, searched: Searched) -> Row:

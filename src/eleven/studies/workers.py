@@ -21,6 +21,8 @@ from eleven.studies.making import Job, make, told_of
 Opener = Callable[[], AbstractContextManager[Engine]]
 """Opens an engine where it is called; must be picklable, so a function of a module, or a `partial` of one."""
 TRIES = 3
+PATIENCE = 2.0
+"""Seconds that a process may take to end by itself."""
 AHEAD = 2
 """Jobs that each worker may be ahead of what is asked for."""
 
@@ -64,8 +66,9 @@ class ProcessWorker:
         self._start()
 
     def close(self) -> None:
-        """The process is ended, at once."""
+        """The process ends by itself, which leaves nothing behind; one that is busy for longer is ended."""
         self._connection.close()
+        self._process.join(PATIENCE)
         self._process.kill()
         self._process.join()
         self._process.close()
