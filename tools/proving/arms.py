@@ -11,7 +11,7 @@ from proving.rows import Arm, difference, row
 from proving.stand import RANDOM, UNRELATED, WORD, Stand
 
 SINGLES = ("lora-a", "lora-b", "loha", "lokr", "dreambooth", WORD, "more", "same")
-SHOTS, FEWER, FEW = 300, 200, 100
+SHOTS, GUIDED, FEWER = 300, 200, 100
 MAIN = ("lora-a", "lora-b", "loha")
 TURNED_UP = 1.4
 BEST = "best single"
@@ -36,11 +36,11 @@ ARMS = {
     "lora-a + lora-b, 0.7 each, and the word": Wanted({"lora-a": 0.7, "lora-b": 0.7, WORD: 1.0}, FEWER),
     "lora-a + same photos, 0.7 each": Wanted({"lora-a": 0.7, "same": 0.7}, FEWER),
     "same photos + its earlier state, 0.7 each": Wanted({"same": 0.7, "same-000400": 0.7}, FEWER),
-    "lora-a + another person's, 0.7 each": Wanted({"lora-a": 0.7, UNRELATED: 0.7}, FEW),
-    "lora-a + random, 0.7 each": Wanted({"lora-a": 0.7, RANDOM: 0.7}, FEW),
-    "lora-a, half for the negative prompt": Wanted({"lora-a": 1.0}, SHOTS, HALF),
-    "lora-a + lora-b, 0.7 each, half for the negative prompt": Wanted({"lora-a": 0.7, "lora-b": 0.7}, SHOTS, HALF),
-    "no model": Wanted({}, FEW),
+    "lora-a + another person's, 0.7 each": Wanted({"lora-a": 0.7, UNRELATED: 0.7}, FEWER),
+    "lora-a + random, 0.7 each": Wanted({"lora-a": 0.7, RANDOM: 0.7}, FEWER),
+    "lora-a 0.8, half for the negative prompt": Wanted({"lora-a": 0.8}, GUIDED, HALF),
+    "lora-a + lora-b, 0.5 each, half for the negative prompt": Wanted({"lora-a": 0.5, "lora-b": 0.5}, GUIDED, HALF),
+    "no model": Wanted({}, FEWER),
 }
 GUIDED_ALONE, GUIDED_PAIR = list(ARMS)[-3:-1]
 PAIR, THREE = "lora-a + lora-b, 0.7 each", "lora-a + lora-b + loha, 0.5 each"

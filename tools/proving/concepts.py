@@ -22,7 +22,7 @@ from proving.training import OWN, PEOPLE, Recipe, adapter, train
 FIRST = 930_000
 """Seeds of people and scenes from here on are among no training set, and were looked at by nobody before."""
 KINDS = ("person", "person", "person", "cat", "person")
-DIRECT = 1000
+DIRECT, FEWER = 1000, 400
 WEAK = Recipe("weak", "lora", range(3), 21, adapter(1, "1e-3", 40))
 
 
@@ -34,6 +34,7 @@ class Case:
     concept: Concept
     models: tuple[Path, ...]
     photos: Path
+    direct: int = DIRECT
 
 
 def newcomers() -> list[Concept]:
@@ -46,25 +47,25 @@ def newcomers() -> list[Concept]:
 
 
 def cases(work: Path) -> dict[str, Case]:
-    """Every newcomer with three models; then two people's models together, and a good model beside a bad one."""
-    found = {one.name: newcomer(one, work) for one in newcomers()}
+    """Newcomers with two LoRA, the first with a LoHa too; then two people's models, and a good one beside a bad one."""
+    found = {one.name: newcomer(one, work, OWN[: 2 if number else 3]) for number, one in enumerate(newcomers())}
     otto, lora = concept("otto"), "lora-a.safetensors"
     mine, others = (PEOPLE / name / f"{name}-{lora}" for name in ("otto", "ada"))
-    found["two people"] = Case("two people", otto, (mine, others), PEOPLE / "otto" / "references")
+    found["two people"] = Case("two people", otto, (mine, others), PEOPLE / "otto" / "references", FEWER)
     first = newcomers()[0]
     good, bad = train(first, OWN[0], work), train(first, WEAK, work)
-    found["one good model"] = Case("one good model", first, (good, bad), work / "photos" / first.name)
+    found["one good model"] = Case("one good model", first, (good, bad), work / "photos" / first.name, FEWER)
     return found
 
 
-def newcomer(one: Concept, work: Path) -> Case:
+def newcomer(one: Concept, work: Path, recipes: Sequence[Recipe]) -> Case:
     """A newcomer with photos drawn and models trained."""
     photos = work / "photos" / one.name
     write_photos(one, photos, first=TRAINING, count=REFERENCES)
-    return Case(one.name, one, tuple(train(one, recipe, work) for recipe in OWN), photos)
+    return Case(one.name, one, tuple(train(one, recipe, work) for recipe in recipes), photos)
 
 
-def measure(case: Case, work: Path, direct: int = DIRECT) -> dict[str, Any]:
+def measure(case: Case, work: Path) -> dict[str, Any]:
     """What `tune` finds and says, and the same mix and its rival on further shots of other seeds."""
     tuned = run(case, work / "tune" / case.name, None)
     study = tuned["study"]
@@ -72,7 +73,7 @@ def measure(case: Case, work: Path, direct: int = DIRECT) -> dict[str, Any]:
     mix = next(arm for arm in arms if arm["role"] in ("mix", "preset") and sum(at != 0 for at in arm["strengths"]) > 1)
     rival = arms[study["rival"]]
     chosen = [Arm(one["name"], "given", tuple(one["strengths"])) for one in (rival, mix)]
-    again = run(case, work / "direct" / case.name, (chosen, direct))["study"]["arms"]
+    again = run(case, work / "direct" / case.name, (chosen, case.direct))["study"]["arms"]
     return {
         "name": case.name,
         "models": [path.stem for path in case.models],

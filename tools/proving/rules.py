@@ -23,7 +23,7 @@ RULES: dict[str, Fields] = {one.name: {"method": one.name} for one in METHODS if
 MODELS = ("lora-a", "lora-b")
 TOTALS = (0.5, 0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.2, 4.0)
 FIRST = TOTALS.index(1.4)
-SEARCHED, SHOTS = 16, 100
+SEARCHED, SHOTS = 12, 80
 
 
 def measure(stand: Stand) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ def wish_of(
 
     given = tuple(all_prompts([], measured.prompts)) if measured.prompts else ()
     weights, budget = weights_of(measured.weight or []), budget_of(measured.budget)
-    return Wish(given, shot, weights, *budget, measured.seed, ranges or {}, tuple(knobs))
+    return Wish(given, shot, weights, *budget, measured.seed, ranges or {}, knobs=tuple(knobs))
 
 
 def budget_of(text: str) -> tuple[int, float]:

@@ -75,7 +75,7 @@ def in_order(made: Iterable[tuple[list[int], list[Item]]]) -> Iterator[Item]:
 def sample(
     base: Base, framing: Framing, seeds: Sequence[int], conditions: Sequence[Conditions], turn: Turn | None = None
 ) -> list[NDArray[np.uint8]]:
-    """A picture of each seed with its conditions, row by row in memory; `turn` hears of phases. OutOfMemory with advice."""
+    """A picture of each seed with its conditions, row by row in memory; `turn` hears of phases. OutOfMemory."""
     sources = generators(seeds)
     pipeline: Any = base.pipeline
     latents = draw(pipeline, framing.size, sources)
