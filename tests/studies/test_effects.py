@@ -97,3 +97,13 @@ def test_a_scorer_without_detail_leaves_the_mix_as_it_was_found(tmp_path):
     _, found = tuned(tmp_path, BEST, 400, then=steer)
     assert found.searched.effects is None
     assert any("as it was found" in text for text in told)
+
+
+def test_knobs_take_part_in_the_fit_and_are_not_told():
+    seen = searched(3, luck=0.0)
+    turned = np.random.default_rng(5).uniform(0.5, 1.5, (len(seen.strengths), 1))
+    knobbed = Seen(np.hstack([seen.strengths, turned]), seen.shots, seen.overall + 0.1 * turned[:, 0], seen.detail, 1)
+    plain, found = estimate(seen, AROUND), estimate(knobbed, (*AROUND, 1.0))
+    assert plain is not None and found is not None
+    assert len(found.overall) == len(AROUND)
+    assert found.overall == pytest.approx(plain.overall, abs=0.1)

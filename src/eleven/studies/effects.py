@@ -34,12 +34,18 @@ FEWEST = 4
 @final
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Pictures of a search: strengths (a row each), the number of the shot, and the scores (NaN: not scored)."""
+    """Pictures of a search: strengths and then knobs (a row each), the shot, and the scores (NaN: not scored)."""
 
     strengths: Floats
     shots: NDArray[np.int64]
     overall: Floats
     detail: Floats
+    knobs: int = 0
+
+    @property
+    def models(self) -> int:
+        """How many of a row's numbers are strengths."""
+        return self.strengths.shape[1] - self.knobs
 
 
 @final
@@ -74,6 +80,7 @@ def seen_by(study: Study, asked: Sequence[Asked]) -> Seen:
         np.array([number for _, number in wanted]),
         values_of(scores, "overall"),
         values_of(scores, "detail"),
+        len(study.space.knobs),
     )
 
 
@@ -92,9 +99,9 @@ def estimate(seen: Seen, around: Row) -> Effects | None:
 
 
 def slopes(seen: Seen, values: Floats, around: Floats) -> tuple[Row, Row] | None:
-    """Slopes and their errors by weighted ridge regression; None where there were too few mixes."""
-    together = (seen.strengths > 0).sum(1) > 1
-    known = np.isfinite(values) & (together | (np.count_nonzero(around) < 2))
+    """Slopes of the strengths and their errors by weighted ridge regression; None where there were too few mixes."""
+    together = (seen.strengths[:, : seen.models] > 0).sum(1) > 1
+    known = np.isfinite(values) & (together | (np.count_nonzero(around[: seen.models]) < 2))
     moved, shots, values = seen.strengths[known] - around, seen.shots[known], values[known]
     mixes = groups_of(seen.strengths[known])
     count = len(around)
@@ -108,7 +115,7 @@ def slopes(seen: Seen, values: Floats, around: Floats) -> tuple[Row, Row] | None
     sums = np.stack([np.bincount(mixes, column * left) for column in columns.T])
     few = len(set(mixes)) / (len(set(mixes)) - count)
     errors = np.sqrt(np.maximum(few * np.diag(inverse @ sums @ sums.T @ inverse), 0))
-    return tuple(map(float, fitted)), tuple(map(float, errors))
+    return tuple(map(float, fitted[: seen.models])), tuple(map(float, errors[: seen.models]))
 
 
 def groups_of(rows: Floats) -> NDArray[np.int64]:

@@ -78,7 +78,8 @@ def steered(study: Study, best: Row, searched: Searched) -> Row:
         study.tell("too few mixes were seen to tell what each model carries: the mix is as it was found")
         return best
     effects = searched.effects.by_file([part.sha256 for part in study.plan.models])
-    found = steer(best, effects, searched.detail, study.space.strength_ranges)
+    count = study.space.count
+    found = (*steer(best[:count], effects, searched.detail, study.space.strength_ranges), *best[count:])
     if found == best:
         study.tell("no change of strengths surely gains detail and keeps the look: the mix is as it was found")
     return found
