@@ -38,7 +38,7 @@ from eleven.studies.shots import confirmation_shots
 from eleven.studies.space import Space
 from eleven.studies.study import Study
 from eleven.studies.tuning import Row, find, kept
-from evidence import references_of
+from proving.stand import references_of
 
 KINDS = ("lora-a", "lora-b", "loha")
 SETTINGS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -83,7 +83,7 @@ def plan_of(name: str, engine: DiffusersEngine, references: References, search: 
 
 def calibration_of(name: str, engine: DiffusersEngine) -> Calibration:
     """The person's held-out photos as the base can draw them."""
-    references = references_of(name)
+    references = references_of(concept(name))
     return calibrated("lab", references, redraw(engine.base, list(references.photos.values())))
 
 
