@@ -12,9 +12,9 @@ from eleven.suggestions.models import Case
 from eleven.suggestions.origins import Origin, same_base, same_words
 from eleven.suggestions.probe import mean_of_pairs, overlap
 
-REDUNDANT, SAME_FACTORS = 0.7, 0.5
+REDUNDANT, SAME_FACTORS = 0.7, 0.35
 """The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints after a
-tenth and all of the steps have 0.44 and 0.60, trainings apart on the same photos 0.28 and 0.02."""
+tenth and all of the steps have 0.44 and 0.51 and more, trainings apart 0.28 and 0.07 at most."""
 ALIKE, STRANGE = 0.9, 0.3
 """Cosines of predictions above and below which models count as one, and as strangers."""
 STARTED_ALIKE = 0.3
