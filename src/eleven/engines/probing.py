@@ -37,6 +37,9 @@ Progress = Callable[[int, int], object]
 DRAWN, STEPS = 4, 12
 """How many pictures stand for photos where there are none, and in how many steps they are made."""
 
+SAME = 0.99
+"""The cosine from which two models do the same, so that any of their shares is as good as another."""
+
 SURE, TRUST = 2.0, 0.5
 """How many standard errors a share is off the equal one before it is believed, and how far of the way it is followed.
 
@@ -199,11 +202,11 @@ def clear_ratios(found: Products) -> tuple[float, ...]:
     """The shares, of sum 1, half of the way from equal ones to those that bring predictions nearest to the photos.
 
     None where those may be equal by chance, which is told by leaving out one photo at a time (jackknife, Efron 1982,
-    chapter 3).
+    chapter 3), and where two models do the same.
     """
     shares = _shares(found.probe())
     photos = np.unique(found.sources)
-    if len(shares) < 2 or len(photos) < 3:
+    if len(shares) < 2 or len(photos) < 3 or np.triu(overlap(found.probe()), 1).max() > SAME:
         return ()
     others = np.array([_shares(found.probe(int(photo))) or shares for photo in photos])
     errors = np.sqrt((len(photos) - 1) * others.var(0))
