@@ -7,7 +7,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
 
 from eleven.studies.edge import Edge, find_edge
 from eleven.studies.gaussian import Process, Table, fit
@@ -47,6 +46,8 @@ class Beliefs:
 
         With `hope`, as if likeness were so many standard deviations higher, less what is uncertain of all rows alike.
         """
+        from scipy.special import log_ndtr
+
         means, errors = self.likeness(rows)
         means = means + hope * np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
         return log_ndtr(means / np.hypot(self.process.unit, errors)) + np.log1p(-self.ruined(rows))

@@ -7,7 +7,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
 
 from eleven.studies.theory import OWN
 
@@ -32,12 +31,16 @@ class Edge:
 
     def ruined(self, strengths: Floats) -> Floats:
         """The expected share of ruined pictures, of rows of strengths."""
+        from scipy.special import ndtr
+
         shares = ndtr((np.log(change(strengths) / self.usual)[:, None] - EDGES) / WIDTH) @ self.beliefs
         return np.clip(shares, 0, 1 - 1e-9)
 
 
 def find_edge(usual: Floats, strengths: Floats, whole: Floats, lost: Floats) -> Edge:
     """Where the edge is after so many whole and so many lost pictures of each row of strengths."""
+    from scipy.special import log_ndtr
+
     size = float(change(usual[None])[0])
     places = (np.log(change(strengths) / size)[:, None] - EDGES) / WIDTH
     told = lost @ log_ndtr(places) + whole @ log_ndtr(-places)
