@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from eleven.amplification.alarm import highest_total
+from eleven.amplification.alarm import sample
+from eleven.amplification.grams import Grams
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
 from eleven.engines.opening import Setup, open_engine, openers
@@ -89,8 +90,8 @@ class Bench:
     wish: Wish
     company: Company
     maker: Maker
-    highest: float
-    """The total of strengths beyond which pictures usually collapse."""
+    grams: Grams | None
+    """What the models change, by a sample of their layers."""
 
     def tuning(self, to: Path) -> Plan:
         """What a search for the best mix in that folder will be. UsageError for a budget that is too small."""
@@ -163,8 +164,8 @@ class Bench:
         """The study at work, and a function that notes in its ledger how long it took until now."""
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
         watch, begun = Stopwatch(self.maker), time.monotonic()
-        company = replace(self.company, models=models, probe=partial(self._probe, plan))
-        space = space_of([path.stem for path in self.models], self.wish).capped(self.highest)
+        company = replace(self.company, models=models, probe=partial(self._probe, plan), grams=self.grams)
+        space = space_of([path.stem for path in self.models], self.wish)
         with begin(plan, to, watch, (self.calibration, space), company) as study:
 
             def finish() -> None:
@@ -193,13 +194,14 @@ def open_bench(
     with open_engine(setup, company.tell) as engine:
         for path in models:
             engine.combination(Mix(parts=(Part(file=str(path), at=places),)))
-        highest = highest_total(engine.combination(Mix(parts=tuple(Part(file=str(path)) for path in models))))
+        opened = engine.combination(Mix(parts=tuple(Part(file=str(path)) for path in models)))
+        grams = sample([finetune for _, finetune in opened.parts]) if opened else None
         shown = redraw(engine.base, list(references.photos.values()))
         calibration = calibrated(scorer_for(photos.scorer, engine.base.family_name), references, shown, training)
         for one in calibration.advice:
             company.tell(f"note: {one.text} {one.hint}")
         with open_maker(setup, company.workers, engine) as maker:
-            yield Bench(engine, tuple(models), calibration, trigger, wish, company, maker, highest)
+            yield Bench(engine, tuple(models), calibration, trigger, wish, company, maker, grams)
 
 
 @contextmanager

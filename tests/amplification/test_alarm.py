@@ -1,12 +1,12 @@
-"""When a bake warns, and how far a search may go."""
+"""When a bake warns, and the sample of layers that it looks at."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from eleven.amplification.alarm import ROOM, alarm, highest_total
-from eleven.amplification.zones import EFFECT, OVERLAP
+from eleven.amplification.alarm import alarm, sample
+from eleven.amplification.zones import EFFECT
 from eleven.combination import combine
 from eleven.errors import BaseNeeded, TensorError
 from eleven.finetunes.opening import open_finetune
@@ -70,11 +70,11 @@ def test_other_methods_are_judged_by_the_norm_that_they_made(combined):
     assert found.zone == "red"
 
 
-def test_a_search_may_go_to_the_red_zone_and_always_a_third_beyond_the_preset(combined):
-    assert highest_total(combined(1.0, 1.0)) == pytest.approx(ROOM * 1.4)
-    apart = highest_total(combined(*[1.0] * 8, alike=False))
-    assert apart == pytest.approx(max(EFFECT.red / (OVERLAP + (1 - OVERLAP) / 8) ** 0.5, ROOM * 1.45), rel=1e-3)
-    assert highest_total(None) == float("inf")
+def test_a_sample_of_layers_is_measured_and_nothing_where_nothing_is_changed(combined):
+    found = sample([finetune for _, finetune in combined(1.0, 1.0).parts])
+    assert found is not None
+    assert (found.count, len(found.layers)) == (2, 1)
+    assert sample([]) is None
 
 
 @pytest.mark.parametrize("error", [TensorError, BaseNeeded])

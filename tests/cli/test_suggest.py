@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -13,6 +15,7 @@ from safetensors.torch import save_file
 
 from eleven.cli.main import run
 from eleven.suggestions.probe import Band, Probe
+from eleven.suggestions.suggesting import conclude
 from models import base_tensors, one_layer, write_layer
 
 
@@ -49,6 +52,20 @@ def test_json_has_every_number(models, capsys):
     assert -1 <= pair["cosine"] <= 1
     assert pair["cosine_chance"] > 0
     assert pair["predictions"] is None
+
+
+def test_the_collapse_meter_reads_the_suggested_mix(models, tmp_path, capsys):
+    found = answer(capsys, *models)["collapse"]
+    assert (found["zone"], found["total"], found["preset"], found["red"]) == ("green", 1.4, 1.4, 1.5)
+    assert (found["at_best"], found["additivity"], found["gain"]) == (False, None, None)
+    assert 0.7 * 2**0.5 * 0.9 < found["ratio"] < found["effect"] < 1.35
+    assert found["edge"] == pytest.approx(1.4 * 1.5 / found["effect"])
+    assert run(["suggest", *models, "--page", str(tmp_path / "page.html")]) == 0
+    assert found["text"].startswith("collapse meter: green: 1.40 in total")
+    assert found["text"][:60] in capsys.readouterr().out
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert found["text"] in page
+    assert "suggested 1.40" in page
 
 
 def test_a_recipe_is_written_that_bake_takes(models, tmp_path, capsys):
@@ -113,15 +130,21 @@ def test_nothing_is_overwritten_unasked_and_no_model_ever(models, tmp_path, caps
 @pytest.fixture
 def probing(monkeypatch):
     """A stand-in for the probe of a base, which is tested by itself; it keeps what it was asked."""
-    module, asked = ModuleType("eleven.engines.probing"), []
+    module, adding, asked = ModuleType("eleven.engines.probing"), ModuleType("eleven.engines.additivity"), []
 
-    def probe_base(*given):
+    @contextmanager
+    def open_probe(*given):
         asked.append(given)
         target = (0.3, 0.1) if given[2] else ()
-        return Probe((Band("high", 0.5, 1.0, ((1.0, 0.6), (0.6, 1.0)), target, float(bool(target))),))
+        yield Probe((Band("high", 0.5, 1.0, ((1.0, 0.6), (0.6, 1.0)), target, float(bool(target))),))
 
-    module.probe_base = probe_base
+    def concluded(case, probe):
+        examined = conclude(case, probe)
+        return replace(examined, reading=examined.reading.with_predictions(additivity=0.2, gain=1.1))
+
+    module.open_probe, adding.concluded = open_probe, concluded
     monkeypatch.setitem(sys.modules, "eleven.engines.probing", module)
+    monkeypatch.setitem(sys.modules, "eleven.engines.additivity", adding)
     return asked
 
 
@@ -133,6 +156,7 @@ def test_a_base_tells_the_overlap_and_photos_the_proportions(models, tmp_path, p
     assert found["total"] == pytest.approx(1.25, abs=0.02)
     assert found["bands"][0]["overlap"] == pytest.approx(0.6)
     assert found["pairs"][0]["predictions"] == pytest.approx(0.6)
+    assert (found["collapse"]["additivity"], found["collapse"]["gain"]) == (0.2, 1.1)
     found = answer(capsys, *models, "--base", base, "--photos", str(tmp_path), "--trigger", "eve")
     assert found["by_photos"]
     assert found["files"][0]["strength"] > found["files"][1]["strength"]

@@ -10,16 +10,17 @@ import torch
 from safetensors.torch import save_file
 from tiny_adapters import lora, targets, word
 
-from eleven.engines.additivity import additivity
+from eleven.engines.additivity import additivity, concluded
 from eleven.engines.diffusers import DiffusersEngine, Settings
 from eleven.engines.engine import Shot
 from eleven.engines.inputs import BANDS, EACH, can_be_noised, noised, recorded
 from eleven.engines.opening import Setup
-from eleven.engines.probing import clear_ratios, inputs_for, probe, probe_base, products, together
+from eleven.engines.probing import clear_ratios, inputs_for, open_probe, probe, products, together
 from eleven.errors import FileError, UsageError
 from eleven.lab.shipped import concept_folder
 from eleven.mix import Mix, Part
 from eleven.suggestions.probe import least_squares, mean_overlap, overlap
+from eleven.suggestions.suggesting import examine
 
 PROMPT = "photo of cat"
 PHOTOS = [np.random.default_rng(seed).integers(0, 256, (32, 32, 3), np.uint8) for seed in range(4)]
@@ -205,15 +206,19 @@ def test_what_cannot_be_probed_is_told(linear, tmp_path):
         with pytest.raises(UsageError, match="do not fit 2 models"):
             additivity(engine, mixes, shares, [1.0], inputs)
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(FileError, match=r"broken\.png"):
-        probe_base(Setup("lab"), [], tmp_path, "", print, print)
+    with pytest.raises(FileError, match=r"broken\.png"), open_probe(Setup("lab"), [], tmp_path, "", print, print):
+        pass
 
 
 def test_a_base_is_probed_by_name(tmp_path):
     models = [concept_folder("ada") / f"ada-{kind}.safetensors" for kind in ("lora-a", "lora-b")]
     heard = []
     setup, photos = Setup("lab", "cpu", batch=24), concept_folder("ada") / "references"
-    found = probe_base(setup, models, photos, "sks person", heard.append, lambda *now: heard.append(now))
+    with open_probe(setup, models, photos, "sks person", heard.append, lambda *now: heard.append(now)) as asked:
+        found, reading = asked.probe, concluded(examine(models), asked).reading
     assert heard == [(number, 9) for number in range(1, 10)]
     assert 0.3 < mean_overlap(found) < 0.9
     assert sum(least_squares(found)) > 0.1
+    assert reading is not None
+    assert 0 < (reading.additivity or 0) < 1
+    assert reading.gain == pytest.approx(reading.effect, rel=0.2)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eleven import thin
-from eleven.algebra import gram
 from eleven.delta import Delta
 from eleven.errors import TensorError, UsageError
 from eleven.finetunes.adapter import Adapter
@@ -97,6 +96,8 @@ def _thin(finetunes: Sequence[FineTune], module: str) -> list[LayerGram]:
 
 
 def _any(finetunes: Sequence[FineTune], module: str) -> Iterator[LayerGram]:
+    from eleven.algebra import gram
+
     found: dict[str, tuple[Layer, dict[int, Delta]]] = {}
     for number, finetune in enumerate(finetunes):
         for layer, delta in finetune.change(module) if module in finetune.modules else ():

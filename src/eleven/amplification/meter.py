@@ -9,12 +9,9 @@ from typing import Literal, final
 
 import numpy as np
 
-from eleven.algebra import norm
 from eleven.amplification.grams import Floats, Grams, LayerGram, measure
 from eleven.amplification.reading import Reading
-from eleven.amplification.spectra import measure_spectra
 from eleven.amplification.zones import OVERLAP
-from eleven.combination import combine
 from eleven.errors import UsageError
 from eleven.finetunes.checkpoint import Checkpoint
 from eleven.finetunes.finetune import FineTune
@@ -80,6 +77,10 @@ def collapse_of(
     `progress` is called once a module and again once a module on the base, with how many there are. Every error of
     `combine`, `measure` and `read`.
     """
+    from eleven.algebra import norm
+    from eleven.amplification.spectra import measure_spectra
+    from eleven.combination import combine
+
     combination = combine(mix, finetunes, ignore_unknown=True)
     grams = measure(finetunes, progress=progress)
     combined = None if mix.method == "sum" else sum(norm(delta) ** 2 for _, delta in combination) ** 0.5

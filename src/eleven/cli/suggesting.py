@@ -53,10 +53,11 @@ def examined_by(setup: Setup, models: Sequence[Path], photos: Path | None, trigg
         case = examine(models, base, advance=advance)
     if not setup.base:
         return conclude(case)
-    from eleven.engines.probing import probe_base
+    from eleven.engines.additivity import concluded
+    from eleven.engines.probing import open_probe
 
-    with meter("predictions", None) as advance:
-        return conclude(case, probe_base(setup, models, photos, trigger, note, advance))
+    with meter("predictions", None) as advance, open_probe(setup, models, photos, trigger, note, advance) as asked:
+        return concluded(case, asked)
 
 
 def report(examined: Examined, outputs: Outputs) -> None:

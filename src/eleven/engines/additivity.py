@@ -7,7 +7,7 @@ and its pictures fall apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, final
 
@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from eleven.engines.inputs import Batch
-from eleven.engines.probing import Change, changed, predictions, together
+from eleven.engines.probing import Change, Probing, changed, predictions, together
 from eleven.errors import UsageError
 from eleven.mix import Mix
+from eleven.suggestions.models import Case
+from eleven.suggestions.suggesting import Examined, conclude
 
 if TYPE_CHECKING:
     from eleven.engines.diffusers import DiffusersEngine
@@ -70,6 +72,29 @@ def additivity(
     return tuple(
         _gain(total, row, (float(np.sqrt(alone).mean()), plain)) for total, row in zip(totals, sums, strict=True)
     )
+
+
+def concluded(case: Case, asked: Probing) -> Examined:
+    """What follows from the measurements and from the base that was asked about the same models.
+
+    The collapse meter's reading has the additivity and the gain of the suggested mix, words left out.
+    """
+    examined = conclude(case, asked.probe)
+    named = zip(case.models, examined.suggestion.strengths, strict=True)
+    strengths = [strength if model.changes else 0.0 for model, strength in named]
+    if examined.reading is None or not sum(strengths):
+        return examined
+    found = additivity_at(asked, strengths)
+    reading = examined.reading.with_predictions(additivity=found.non_additivity, gain=found.gain)
+    return replace(examined, reading=reading)
+
+
+def additivity_at(asked: Probing, strengths: Sequence[float]) -> Gain:
+    """The gain of the probed models at these strengths, on every second batch of what the base was asked.
+
+    UsageError unless there is one strength ≥ 0 a model, some of them above 0.
+    """
+    return additivity(asked.engine, asked.mixes, strengths, [sum(strengths)], asked.inputs[::2])[0]
 
 
 NAMES = ("rest", "linear", "moved", "along")

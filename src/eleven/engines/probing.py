@@ -6,7 +6,8 @@ compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -91,24 +92,36 @@ class Products:
         return Band(*BANDS[index], gram, target, float(self.errors[rows].mean()))
 
 
-def probe_base(  # noqa: PLR0913 - what `suggest` is given, and its two listeners
+@final
+@dataclass(frozen=True, eq=False)
+class Probing:
+    """An open base, the models at strength 1, what the base is asked, and what the models change of its answers."""
+
+    engine: DiffusersEngine
+    mixes: tuple[Mix, ...]
+    inputs: tuple[Batch, ...]
+    probe: Probe
+
+
+@contextmanager
+def open_probe(  # noqa: PLR0913 - what `suggest` is given, and its two listeners
     setup: Setup,
     models: Sequence[Path],
     photos: Path | None,
     trigger: str,
     tell: Callable[[str], object],
     progress: Progress,
-) -> Probe:
-    """What the models at strength 1 change in a base's predictions; `tell` hears what is assumed of the base.
+) -> Generator[Probing]:
+    """What the models at strength 1 change in a base's predictions, with the open base; `tell` hears its notes.
 
     Photos that no model was trained on also tell who helps how much. Without photos, pictures of the models at the
     usual strengths are the inputs. Every ElevenError of opening bases, files and photos.
     """
     pixels = [] if photos is None else read_each(photos, lambda path: np.asarray(read_picture(path)), purpose="used")
-    mixes = [Mix(parts=(Part(file=str(path)),)) for path in models]
+    mixes = tuple(Mix(parts=(Part(file=str(path)),)) for path in models)
     with open_engine(setup, tell) as engine:
         inputs = inputs_for(engine, mixes, pixels, Shot(trigger, 0, steps=STEPS))
-        return products(engine, mixes, inputs, progress).probe()
+        yield Probing(engine, mixes, inputs, products(engine, mixes, inputs, progress).probe())
 
 
 def inputs_for(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from eleven.errors import UsageError
+from eleven.reports.collapse import Collapse
 from eleven.reports.study_measures import Carried, Difference, Knob, Plain, Rate, Scale, Surface, Sweep, Trial
 
 Role = Literal["mix", "single", "raised single", "preset", "base", "given"]
@@ -240,6 +241,8 @@ class StudyView(Plain):
     """What was searched beside the strengths."""
     sweep: Sweep | None = None
     """The mix's proportions at several totals."""
+    collapse: Collapse | None = None
+    """What the collapse meter says of the mix that the search found; null where it cannot tell."""
     dropped: tuple[Dropped, ...] = ()
     """One for each model that was left out for a try."""
     carried: tuple[Carried, ...] = ()
@@ -268,8 +271,7 @@ class StudyView(Plain):
         _require(0 <= self.winner < arms and 0 <= (self.rival or 0) < arms, "winner or rival is no arm")
         compared = any(arm.difference for arm in self.arms)
         _require(self.rival is not None or not compared, "differences are told without a rival")
-        rows = [*(arm.strengths for arm in self.arms), *(trial.strengths for trial in self.trials)]
-        rows += [one.strengths for one in self.dropped]
+        rows = [one.strengths for one in (*self.arms, *self.trials, *self.dropped)]
         _require(all(len(row) == models for row in rows), f"a row of strengths is not of {models} models")
         turned = {len(one.knobs) for one in (*self.arms, *self.trials)}
         _require(turned <= {0, len(self.knobs)}, f"an arm's or a trial's knobs are not the {len(self.knobs)} knobs")

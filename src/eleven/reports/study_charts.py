@@ -13,6 +13,7 @@ from eleven.reports.charts.histogram import Scores, draw_histograms
 from eleven.reports.charts.history import draw_history
 from eleven.reports.charts.landscape import draw_map, draw_strips
 from eleven.reports.charts.sweep import draw_sweep
+from eleven.reports.collapse import draw_collapse
 from eleven.reports.study import Arm, StudyView
 from eleven.reports.study_measures import Difference, Rate, Scale
 from eleven.reports.verdict import percent, points, span
@@ -38,6 +39,9 @@ def charts_of(study: StudyView) -> dict[str, Chart]:
     sweep = study.sweep
     if sweep is not None and sweep.points:
         found["sweep"] = _both(lambda width: draw_sweep(sweep, width=width))
+    collapse = study.collapse
+    if collapse is not None:
+        found["collapse"] = _both(lambda width: draw_collapse(collapse, "mix", width=width))
     if study.dropped:
         found["dropped"] = _both(lambda width: _dropped(study, width))
     return found

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from eleven import __version__
 from eleven.engines.engine import Shot as TakenShot
-from eleven.mix import Mix
+from eleven.mix import Mix, preset
 from eleven.reports.carried import carried_of
+from eleven.reports.collapse import Collapse, collapse_view
 from eleven.reports.study import (
     Arm,
     Baked,
@@ -90,6 +91,7 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         surface=_surface(study, searched) if searched and study.space.count == 2 else None,
         knobs=tuple(Knob(one.name, one.addresses, one.neutral) for one in study.space.knobs),
         sweep=_sweep(study, searched) if searched else None,
+        collapse=_collapse(study, searched) if searched else None,
         dropped=tuple(_dropped(study, searched)) if searched else (),
         carried=carried_of(searched),
         preset_ahead=_preset_ahead(study, confirmation),
@@ -106,8 +108,15 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
 def _notes(case: Case, searched: Searched | None) -> Iterator[Note]:
     for one in case.calibration.advice:
         yield Note("warning", f"{one.text} {one.hint}")
+    if searched and searched.reading and searched.reading.zone == "red":
+        told = "Look at its pictures, or give --range to keep it lower."
+        yield Note("warning", f"The mix that was found lies in the red zone of the collapse meter. {told}")
     if searched and searched.detail:
         yield Note("advice", f"The mix was steered for detail {searched.detail:+g} after the search.")
+
+
+def _collapse(study: Study, searched: Searched) -> Collapse | None:
+    return collapse_view(searched.reading, sum(preset(study.space.count))) if searched.reading else None
 
 
 def _models(study: Study, case: Case) -> Iterator[Model]:

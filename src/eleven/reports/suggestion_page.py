@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eleven.reports.charts.heat import draw_blocks, draw_matrices
+from eleven.reports.collapse import draw_collapse
 from eleven.reports.study_charts import NARROW, WIDE, Chart
 from eleven.reports.study_page import PAGES, hash_of
 from eleven.reports.suggestion_text import percent
@@ -48,6 +49,9 @@ def charts_of(view: SuggestionView) -> dict[str, Chart]:
         names = [view.files[number].name for number in numbers]
         tables = [(title, _restricted(table, numbers)) for title, table in _tables(view)]
         found["overlap"] = Chart(*(draw_matrices(names, tables, width=width) for width in (WIDE, NARROW)))
+    collapse = view.collapse
+    if collapse is not None:
+        found["collapse"] = Chart(*(draw_collapse(collapse, "suggested", width=width) for width in (WIDE, NARROW)))
     return found
 
 

@@ -36,9 +36,11 @@ def finding_lines(view: SuggestionView, width: int = 80) -> Iterator[str]:
 
 
 def closing_lines(view: SuggestionView, width: int = 80) -> Iterator[str]:
-    """The total with its reason, the overlap by noise, and what cannot be told."""
+    """The total with its reason, the collapse meter, the overlap by noise, and what cannot be told."""
     if view.total:
         yield from textwrap.wrap(f"total {view.total:.2f}: {view.reason}", width)
+    if view.collapse is not None:
+        yield from textwrap.wrap(view.collapse.text, width)
     if view.bands:
         told = ", ".join(f"{band.name} {band.overlap:.2f}" for band in view.bands)
         yield from textwrap.wrap(f"overlap of predictions by noise: {told}", width)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from eleven import __version__
+from eleven.mix import preset
+from eleven.reports.collapse import Collapse, collapse_view
 from eleven.suggestions.anatomy import norms_of
 from eleven.suggestions.findings import Finding
 from eleven.suggestions.models import Case, Model
@@ -128,6 +130,8 @@ class SuggestionView:
     """The overlap of predictions by noise; empty without a base."""
     limits: str
     """What these numbers cannot tell."""
+    collapse: Collapse | None
+    """What the collapse meter says of the suggested strengths; null where nothing that was measured has one."""
 
 
 def view_of(examined: Examined) -> SuggestionView:
@@ -147,7 +151,14 @@ def view_of(examined: Examined) -> SuggestionView:
         suggestion.reason,
         _bands(case),
         limits_of(case),
+        _collapse(examined),
     )
+
+
+def _collapse(examined: Examined) -> Collapse | None:
+    strengths = zip(examined.case.models, examined.suggestion.strengths, strict=True)
+    mixed = sum(model.changes and strength > 0 for model, strength in strengths)
+    return None if examined.reading is None else collapse_view(examined.reading, sum(preset(mixed)))
 
 
 def limits_of(case: Case) -> str:

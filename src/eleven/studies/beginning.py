@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from eleven.amplification.grams import Grams
 from eleven.errors import UsageError
 from eleven.scorers.copies import CopyGuard, Strict
 from eleven.scorers.grouping import people_in
@@ -58,7 +59,7 @@ class Workers:
 class Company:
     """Who hears of a study, what pictures' infotext tells of its models, how many are made at once, and by whom.
 
-    `probe` tells what the models change in the base's predictions.
+    `probe` tells what the models change in the base's predictions, `grams` what in the weights.
     """
 
     tell: Tell = ignore
@@ -67,6 +68,7 @@ class Company:
     batch: int = 8
     workers: Workers = field(default_factory=Workers)
     probe: Callable[[], Probed] | None = None
+    grams: Grams | None = None
 
 
 @final
@@ -120,7 +122,8 @@ def begin(
     weights = Weights(**dict(plan.objective))
     taking = Taking(company.batch, company.models, company.progress)
     with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, calibration.scorer, taking) as taker:
-        yield Study(taker, Objective(calibration.thresholds, weights), space, company.tell, company.probe)
+        objective = Objective(calibration.thresholds, weights)
+        yield Study(taker, objective, space, company.tell, company.probe, company.grams)
 
 
 def short_names(stems: Sequence[str]) -> tuple[str, ...]:

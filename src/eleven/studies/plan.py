@@ -70,18 +70,21 @@ class Plan(BaseModel):
 
         A knob at its neutral value leaves no trace, so that pictures are shared with a mix without knobs.
         """
+        active = tuple(part for part in self.parts(row) if part.is_active)
+        return Mix(parts=active) if active else None
+
+    def parts(self, row: Sequence[float]) -> tuple[Part, ...]:
+        """Every model at the strengths of a row, those at 0 too."""
         strengths, values = row[: len(self.models)], row[len(self.models) :]
         turned = {
             address: round(value, DIGITS)
             for knob, value in zip(self.knobs, values, strict=bool(values))
             for address in (knob.addresses if round(value, DIGITS) != knob.neutral else ())
         }
-        parts = tuple(
+        return tuple(
             _scaled(part, round(strength, DIGITS), turned)
             for part, strength in zip(self.models, strengths, strict=True)
         )
-        active = tuple(part for part in parts if part.is_active)
-        return Mix(parts=active) if active else None
 
     def to_json(self) -> str:
         """The plan as JSON that `plan_from_json` reads back as an equal plan."""

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from eleven.amplification.grams import Grams
 from eleven.scorers.scorer import Score
 from eleven.studies.measuring import Measure
 from eleven.studies.objective import Objective
@@ -42,7 +43,7 @@ class Probed:
 class Study:
     """What takes and scores its pictures, what judges them, and what may be tried.
 
-    `probe` tells what the models change in predictions, where anybody can tell.
+    `probe` tells what the models change in predictions, and `grams` in the weights, where anybody can tell.
     """
 
     taker: Taker
@@ -50,6 +51,7 @@ class Study:
     space: Space
     tell: Tell = ignore
     probe: Callable[[], Probed] | None = None
+    grams: Grams | None = None
 
     @property
     def plan(self) -> Plan:

@@ -8,9 +8,11 @@ from typing import final
 
 import numpy as np
 
+from eleven.amplification.reading import Reading
 from eleven.steering import steer
 from eleven.studies.allotment import Allotment, allot
 from eleven.studies.arms import Alone, arms_of, row_of
+from eleven.studies.collapse import PROBED, highest_total, noted, reading_of
 from eleven.studies.confirming import Confirmation, confirm
 from eleven.studies.effects import Effects, effects_of
 from eleven.studies.measuring import Asked, Measure
@@ -20,8 +22,6 @@ from eleven.studies.study import Study
 from eleven.suggestions.probe import predicted_total
 
 Row = tuple[float, ...]
-OVERLAP = "overlap"
-"""The kind of a ledger's note that tells how much the models have in common, and the ratios that photos ask for."""
 
 
 @final
@@ -31,7 +31,7 @@ class Searched:
 
     `trials` are the mixes of the search with their stage; `best` is what the search found, before the check whether
     each model adds anything. `effects` are what each model carries near the mix, where enough was seen; `detail` is how
-    far the mix was then steered by them.
+    far the mix was then steered by them. `reading` is what the collapse meter says of the mix that is confirmed.
     """
 
     best: Row
@@ -42,6 +42,7 @@ class Searched:
     swept: tuple[Asked, ...]
     effects: Effects | None = None
     detail: float = 0.0
+    reading: Reading | None = None
 
 
 @final
@@ -66,6 +67,7 @@ def tune(study: Study, detail: float = 0.0) -> Tuned:
     seen = [*(asked for _, asked in searched.trials), *searched.dropped, *searched.swept]
     searched = replace(searched, effects=effects_of(study, seen, best), detail=detail)
     best = steered(study, best, searched)
+    searched = replace(searched, reading=reading_of(study, best, searched.alone))
     confirmation = confirm(study, arms_of(space, best, searched.alone), shares.confirmation)
     return Tuned(best, searched, confirmation)
 
@@ -91,6 +93,8 @@ def find(study: Study, shares: Allotment) -> Searched:
     study.tell("each model alone")
     alone = tuple(best_alone(study, model, shares.alone) for model in range(space.count)) if shares.alone else ()
     beginning = begin_from(study, alone)
+    if alone:
+        space = space.capped(highest_total(study, alone, beginning.predicted_total))
     study.tell("search")
     steps = tuple(search(space, measure, shares.search, seed, beginning))
     best = steps[-1].best
@@ -113,13 +117,12 @@ def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
     strongest = max((one.strength for one in alone), default=None)
     if study.probe is None or not alone:
         return Beginning(single_best=strongest)
-    ledger = study.taker.ledger
-    told = next((one.text for one in ledger.notes() if one.kind == OVERLAP), None)
+    told = noted(study, PROBED)
     if told is None:
         study.tell("how much the models have in common")
         found = study.probe()
         told = " ".join(f"{number:.4f}" for number in (found.overlap, *found.ratios))
-        ledger.note(OVERLAP, told)
+        study.taker.ledger.note(PROBED, told)
     shared, *ratios = map(float, told.split())
     single = sum(one.strength for one in alone) / len(alone)
     return Beginning(predicted_total(single, shared, len(alone)), strongest, tuple(ratios))

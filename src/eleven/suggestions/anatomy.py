@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+from eleven.amplification.grams import Grams
 from eleven.suggestions.probe import Table, as_table, cosines
 from eleven.suggestions.subspaces import Shared
 
@@ -37,7 +38,7 @@ class Anatomy:
     """Of N models: Gram matrices of their changes at strength 1 (whole, by component, by block), and every pair.
 
     `layers` counts those that each model changes, `needs_base` and `failed` those whose change is not known, because
-    it needs a base or cannot be read; they are part of no number.
+    it needs a base or cannot be read; they are part of no number. `grams` are the inner products layer by layer.
     """
 
     gram: Table
@@ -47,6 +48,7 @@ class Anatomy:
     layers: tuple[int, ...]
     needs_base: tuple[int, ...]
     failed: tuple[int, ...]
+    grams: Grams
 
     @cached_property
     def norms(self) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from eleven.amplification.grams import Grams, LayerGram
 from eleven.finetunes.finetune import FineTune
 from eleven.layers.layer import Layer
 from eleven.suggestions.anatomy import Anatomy, Pair
@@ -57,6 +58,7 @@ class Sums:
     outputs: dict[Key, Shared] = field(default_factory=dict[Key, Shared])
     downs: dict[Key, Matrix] = field(default_factory=dict[Key, Matrix])
     ups: dict[Key, Matrix] = field(default_factory=dict[Key, Matrix])
+    grams: list[LayerGram] = field(default_factory=list[LayerGram])
 
     def __post_init__(self) -> None:
         self.variance, self.together = np.zeros((self.count,) * 2), np.zeros((self.count,) * 2, int)
@@ -67,6 +69,7 @@ class Sums:
         told = compare(parts, self.count)
         for sums, name in ((self.components, layer.component), (self.blocks, layer.block or ALL)):
             sums[name] = sums[name] + told.gram if name in sums else told.gram.copy()
+        self.grams.append(LayerGram(layer, told.gram))
         energy = told.gram.diagonal()
         self.variance += np.outer(energy, energy) / parts[0].size
         changed = np.isin(range(self.count), [one.model for one in parts])
@@ -89,7 +92,7 @@ class Sums:
         pairs = tuple(self._pair(gram, *pair) for pair in combinations(range(self.count), 2))
         components, blocks = _tables(self.components), _tables({name: self.blocks[name] for name in order})
         counts = tuple(self.layers), tuple(self.needs_base), tuple(self.failed)
-        return Anatomy(as_table(gram), components, blocks, pairs, *counts)
+        return Anatomy(as_table(gram), components, blocks, pairs, *counts, Grams(self.count, tuple(self.grams)))
 
     def _pair(self, gram: Matrix, first: int, second: int) -> Pair:
         key = first, second

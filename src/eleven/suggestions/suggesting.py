@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
+from eleven.amplification.meter import NOTHING, Known, read
+from eleven.amplification.reading import Reading
 from eleven.compatibility import check_files
 from eleven.errors import UsageError
 from eleven.files.hashes import identity
@@ -25,11 +27,15 @@ from eleven.suggestions.strengths import Suggestion, suggest
 @final
 @dataclass(frozen=True)
 class Examined:
-    """Files, what was measured and found of them, and where to start."""
+    """Files, what was measured and found of them, where to start, and what the collapse meter says of that.
+
+    There is no reading where nothing that was measured has a strength.
+    """
 
     case: Case
     findings: tuple[Finding, ...]
     suggestion: Suggestion
+    reading: Reading | None = None
 
     def mix(self) -> Mix:
         """The suggested mix; its files are known by their hashes. UsageError where nothing has a strength."""
@@ -60,7 +66,19 @@ def conclude(case: Case, probe: Probe | None = None, *, single_best: float = 1.0
     """What follows from the measurements, and from a probe of the base where there is one."""
     whole = replace(case, probe=probe)
     findings = find(whole)
-    return Examined(whole, findings, suggest(whole, findings, single_best))
+    suggestion = suggest(whole, findings, single_best)
+    return Examined(whole, findings, suggestion, reading_of(whole, suggestion))
+
+
+def reading_of(case: Case, suggestion: Suggestion) -> Reading | None:
+    """What the collapse meter says of the suggested strengths, with the overlap of predictions where it is known."""
+    named = zip(case.models, suggestion.strengths, strict=True)
+    parts = tuple(Part(file=str(model.path), strength=strength) for model, strength in named)
+    if not case.anatomy.grams.layers or not any(suggestion.strengths):
+        return None
+    known = NOTHING if suggestion.overlap is None else Known(overlap=suggestion.overlap)
+    found = read(case.anatomy.grams, Mix(parts=parts), known)
+    return found if found.effect > 0 else None
 
 
 def base_origin(base: Path, told: Sequence[Origin]) -> Origin:
