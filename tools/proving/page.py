@@ -43,7 +43,7 @@ collects. *Predictions mixed* is v₀ + Σ s·(vᵢ − v₀) at every step, whi
 TUNING = """## The main job on newcomers
 
 People whom nothing was built with: `eleven tune` with its usual budget, then the mix and its rival, the best single, on
-a thousand further shots each (400 for the last two).
+a thousand further shots each (400 for *two people* and *one good model*); in bfloat16.
 """
 
 
