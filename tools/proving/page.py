@@ -8,6 +8,8 @@ from typing import Any
 from proving.claims import Finding, findings
 
 Data = Mapping[str, Any]
+ENOUGH = 0.1
+"""A perfect share from which on its loss can be told on a few shots."""
 
 HEAD = """# Evidence from the concept lab
 
@@ -115,9 +117,9 @@ def totals_table(rows: Sequence[Data]) -> str:
 
 
 def is_lost(row: Data, total: float, share: float) -> bool:
-    """Whether a third of the highest perfect share is lost at a total beyond it."""
+    """Whether a third of the highest perfect share is lost at a total beyond it; where few are perfect, nothing is told."""
     top = max(row["perfect"])
-    return total > row["totals"][row["perfect"].index(top)] and share <= top * 2 / 3
+    return top >= ENOUGH and total > row["totals"][row["perfect"].index(top)] and share <= top * 2 / 3
 
 
 def rules_table(name: str, rows: Sequence[Data]) -> str:
