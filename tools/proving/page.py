@@ -117,7 +117,7 @@ def totals_table(rows: Sequence[Data]) -> str:
 
 
 def is_lost(row: Data, total: float, share: float) -> bool:
-    """Whether a third of the highest perfect share is lost at a total beyond it; where few are perfect, nothing is told."""
+    """Whether a third of the highest perfect share is lost at a total beyond it; not told where few are perfect."""
     top = max(row["perfect"])
     return top >= ENOUGH and total > row["totals"][row["perfect"].index(top)] and share <= top * 2 / 3
 
