@@ -16,6 +16,7 @@ Row = tuple[float, ...]
 RUINED_SHARE, RUINED_PICTURES = 0.5, 2
 """A mix is ruined where at least so many of at least so many pictures are."""
 
+
 class Account:
     """Pictures by mix and shot; one that was measured before is not asked again and costs nothing."""
 
