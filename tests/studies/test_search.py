@@ -118,7 +118,7 @@ def test_a_useless_model_is_left_nearly_out():
     harmful = there.own.copy()
     harmful[0] *= 4
     spoiled = replace(there, own=harmful, shared=there.shared * [0.1, 1, 1])
-    found = run(3, spoiled.measure, 100)[-1]
+    found = [*search(space(3), spoiled.measure, 100, 0, Beginning(there.predicted_total))][-1]
     assert found.best[0] < 0.15
     assert float(spoiled.hit_rate(found.best)) > 0.9 * spoiled.best()[1]
 
