@@ -40,10 +40,10 @@ def main() -> None:
     for count in asked.counts:
         told = row(count, [world(count, asked.first + seed) for seed in range(asked.worlds)])
         if not asked.dry_run:
-            write(count, told, heading(asked.worlds))
+            write(told, heading(asked.worlds))
 
 
-def write(count: int, told: str, head: str) -> None:
+def write(told: str, head: str) -> None:
     """Puts one row into the page's table; rows of other counts stay, if they are of the same table."""
     page = PAGE.read_text("utf-8")
     begin, end = "<!-- searches: begin -->\n", "<!-- searches: end -->"
@@ -52,6 +52,14 @@ def write(count: int, told: str, head: str) -> None:
     rows = {int(one.split("|")[1]): one for one in [*kept, told]}
     text = "\n".join([head, *(rows[number] for number in sorted(rows))])
     PAGE.write_text(page.replace(table, f"{text}\n"), encoding="utf-8")
+
+
+def heading(worlds: int) -> str:
+    """The head of the table."""
+    budgets = " / ".join(map(str, BUDGETS))
+    names = ["models", "best single", "preset", "best there is", *(f"{name}, {budgets}" for name in WAYS)]
+    told = f"Means over {worlds} worlds; the first three are hit rates, the others percent of the best there is."
+    return "\n".join([told, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"])
 
 
 def row(count: int, worlds: list[World]) -> str:

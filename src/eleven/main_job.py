@@ -34,7 +34,7 @@ from eleven.studies.ledger import FILE, read_ledger
 from eleven.studies.making import Alone, Maker, Stopwatch
 from eleven.studies.plan import Plan, digest_of_references
 from eleven.studies.prompts import default_prompts
-from eleven.studies.space import STRENGTHS, Knob, Range, Space
+from eleven.studies.space import NEGATIVE, STRENGTHS, Knob, Range, Space
 from eleven.studies.study import Probed, Study
 from eleven.studies.tuning import tune
 from eleven.studies.workers import open_crew
@@ -190,7 +190,7 @@ def open_bench(
         raise UsageError("a model is named twice.", hint="Name each once.")
     trigger = photos.trigger or trigger_of(models)
     references, training = read_references(photos.folder, photos.impostors), training_of(*photos.training)
-    places = {address: 1.0 for knob in wish.knobs for address in knob.addresses}
+    places = {address: 1.0 for knob in wish.knobs for address in knob.addresses if address != NEGATIVE}
     with open_engine(setup, company.tell) as engine:
         for path in models:
             engine.combination(Mix(parts=(Part(file=str(path), at=places),)))

@@ -137,6 +137,11 @@ class Mix(BaseModel):
         return any(part.rise for part in self.parts)
 
     @property
+    def is_live(self) -> bool:
+        """Whether only an engine can follow it, since no file can hold it."""
+        return any(part.live for part in self.parts)
+
+    @property
     def differs_for_negative(self) -> bool:
         """Whether the negative prompt's prediction is made with other strengths."""
         return any(part.negative != 1 for part in self.parts)

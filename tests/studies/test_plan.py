@@ -96,6 +96,9 @@ def test_knobs_multiply_strengths_at_their_addresses_and_leave_no_trace_at_their
         {"IN01": 0.96, "IN02": 0.96, "te": 0.4},
         {"IN01": 0.6, "IN02": 0.6, "te": 0.25},
     ]
+    guided = plan_with(knobs=(Knob("negative", addresses=("negative",)),)).mix((0.8, 0.5, 0.5))
+    assert guided is not None and guided.is_live
+    assert [(part.negative, dict(part.at)) for part in guided.parts] == [(0.5, {}), (0.5, {})]
     assert plan.mix((0.8, 0.5, 1.0, 1.0)) == plan.mix((0.8, 0.5)) == PLAN.mix((0.8, 0.5))
     assert plan.mix((0.0, 0.0, 0.5, 1.2)) is None
     assert plan_from_json(plan.to_json()) == plan

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/lab_mix.png: photos of otto, the base alone, each of two LoRA alone, and both together.
+"""Draws docs/pictures/lab_mix.png: photos of otto, the base alone, two LoRA alone, and both together.
 
 python tools/lab/draw_mix.py; every column is one prompt and one seed.
 """
@@ -25,16 +25,21 @@ FIRST, COUNT, SIDE, MARGIN = 80_100, 8, 96, 150
 ROWS = (
     ("photos", None),
     ("no model", ()),
-    ("LoRA A, 1.0", (("lora-a", 1.0),)),
-    ("LoRA B, 1.0", (("lora-b", 1.0),)),
-    ("A 0.7 + B 0.7", (("lora-a", 0.7), ("lora-b", 0.7))),
+    ("LoRA A, 1.0", (("lora-a", 1.0, 1.0),)),
+    ("LoRA B, 1.0", (("lora-b", 1.0, 1.0),)),
+    ("A 0.7 + B 0.7", (("lora-a", 0.7, 1.0), ("lora-b", 0.7, 1.0))),
+    ("A 0.5 + B 0.5,\nnegative 0.5", (("lora-a", 0.5, 0.5), ("lora-b", 0.5, 0.5))),
 )
+"""What is written beside a row, and the models with their strengths and the shares for the negative prompt."""
 
 
-def mix_of(parts: tuple[tuple[str, float], ...]) -> Mix | None:
+def mix_of(parts: tuple[tuple[str, float, float], ...]) -> Mix | None:
     """The mix of these models of otto; None for none."""
     folder = concept_folder("otto")
-    files = [Part(file=str(folder / f"otto-{name}.safetensors"), strength=strength) for name, strength in parts]
+    files = [
+        Part(file=str(folder / f"otto-{name}.safetensors"), strength=strength, negative=negative)
+        for name, strength, negative in parts
+    ]
     return Mix(parts=tuple(files)) if files else None
 
 

@@ -23,6 +23,7 @@ FIRST = 930_000
 """Seeds of people and scenes from here on are among no training set, and were looked at by nobody before."""
 KINDS = ("person", "person", "person", "cat", "person")
 DIRECT, FEWER = 1000, 400
+DTYPE = "bf16"
 WEAK = Recipe("weak", "lora", range(3), 21, adapter(1, "1e-3", 40))
 
 
@@ -93,6 +94,6 @@ def run(case: Case, to: Path, given: tuple[Sequence[Arm], int] | None) -> dict[s
     wish = Wish(shot=Shot("", 0, steps=STEPS, guidance=GUIDANCE), budget=budget, seed=1 if given else 0)
     company = Company(progress=lambda done, all_: print(f"{case.name}: {done} of {all_}", end="\r"), batch=BATCH)
     photos = Photos(case.photos, trigger=case.concept.trigger)
-    with open_bench(Setup("lab", "cpu", batch=BATCH), case.models, photos, wish, company) as bench:
+    with open_bench(Setup("lab", "cpu", DTYPE, BATCH), case.models, photos, wish, company) as bench:
         left: Left = bench.compare(given[0], to) if given else bench.tune(to, bake=False)
     return json.loads((left.report.parent / "results.json").read_text("utf-8"))

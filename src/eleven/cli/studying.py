@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from eleven.studies.arms import Arm
     from eleven.studies.space import Knob, Range
 
-KNOB = "Write te=0..1.2, unet=0.5..1.5, or a name and its blocks, as in early=IN01+IN02:0.5..1.5."
+KNOB = "Write te=0..1.2, unet=0.5..1.5, negative=0..1, or a name and its blocks, as in early=IN01+IN02:0.5..1.5."
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from eleven.cli.study_options import Drawn, Machine, Measured, Subject, spread
 
 DETAIL = "More detail (to 1) or less (to -1) than the mix that was found, by what the search saw each model carry."
 RANGE = "Where a model's strength may lie, as eve-lora=0.2..0.9."
-KNOB = "What else to search, as a factor on all strengths there: te=0..1.2, unet=0.5..1.5, or NAME=IN01+IN02:0.5..1.5."
+KNOB = "A factor on all strengths to search too: te=0..1.2, unet=0.5..1.5, negative=0..1, or NAME=IN01+IN02:0.5..1.5."
 
 
 @spread

@@ -64,7 +64,9 @@ def write_results(
         effects = effects_to_toml(effects_in(mix, study, searched))
         write_bytes(recipe, f"{mix.to_toml()}\n{effects}".encode() if effects else mix.to_toml().encode(), force=True)
         case = replace(case, snippets=tuple(snippets_of(mix)))
-    if mix is not None and baking is not None:
+    if mix is not None and baking is not None and mix.is_live:
+        study.tell("no file can hold a share for the negative prompt: the mix is not baked; eleven generate draws it")
+    elif mix is not None and baking is not None:
         adapter = folder / ADAPTER
         case = replace(case, baked=baked(mix, adapter, baking))
     copy_best(study, confirmation, folder / BEST)
@@ -110,14 +112,15 @@ def snippets_of(mix: Mix) -> Sequence[Snippet]:
         str(Tag(Path(part.file).stem, part.strength_at("text_encoder", ""), part.strength_at("unet", "")))
         for part in mix.parts
     )
-    sayable = all(part.at.keys() <= {"te", "unet"} for part in mix.parts)
+    sayable = all(part.at.keys() <= {"te", "unet"} and not part.live for part in mix.parts)
     return (
         *([Snippet("A1111, Forge, SD.Next", tags)] if sayable else []),
         Snippet("Eleven, pictures", f'eleven generate --base BASE {parts} --prompt "…" --seeds 1-8 --to pictures'),
-        Snippet("Eleven, one file", f"eleven bake {parts} --to mix.safetensors"),
+        *([] if mix.is_live else [Snippet("Eleven, one file", f"eleven bake {parts} --to mix.safetensors")]),
     )
 
 
 def spelled(part: Part) -> str:
     """The strengths of a part as they are typed."""
-    return ",".join([spell(part.strength), *(f"{address}={spell(value)}" for address, value in part.at.items())])
+    told = {**part.at, **{name: getattr(part, name) for name in part.live}}
+    return ",".join([spell(part.strength), *(f"{address}={spell(value)}" for address, value in told.items())])

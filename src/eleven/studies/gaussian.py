@@ -7,7 +7,6 @@ and 5. Shots' luck is integrated out, so that mixes measured on the same shots a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -77,9 +76,9 @@ class Expert:
     """A posterior for one choice of doubt, amplitude and reach, and how much it is believed."""
 
     theory: Theory
-    amplitude: float
-    reach: float
+    shape: tuple[float, float]
     mode: Floats
+    slopes: Floats
     solved: Floats
     inner: Floats
     weight: float
@@ -104,11 +103,11 @@ class Process:
         """Mean and standard deviation of the likeness at these points, on shots of average luck."""
         means, variances = [], []
         for expert in self.experts:
-            strayed = _strayed(points, self.points, expert)
-            slopes, known = (expert.theory.slopes(expert.mode, one.mixes) for one in (points, self.points))
-            across = slopes @ known.T + strayed
+            strayed = _near(points, self.points, *expert.shape)
+            slopes = expert.theory.slopes(expert.mode, points.mixes)
+            across = slopes @ expert.slopes.T + strayed
             means.append(expert.theory.likeness(expert.mode, points.mixes) + strayed @ expert.solved)
-            alone = np.square(slopes).sum(1) + expert.amplitude**2
+            alone = np.square(slopes).sum(1) + expert.shape[0] ** 2
             variances.append(np.maximum(alone - ((across @ expert.inner) * across).sum(1), 1e-12))
         weights = np.array([expert.weight for expert in self.experts])
         mean = weights @ np.array(means)
@@ -119,9 +118,9 @@ class Process:
         """How the errors of the expected likeness go together, for each two of these points."""
         whole = np.zeros((len(points.mixes), len(points.mixes)))
         for expert in self.experts:
-            slopes, known = (expert.theory.slopes(expert.mode, one.mixes) for one in (points, self.points))
-            across = slopes @ known.T + _strayed(points, self.points, expert)
-            alone = slopes @ slopes.T + _strayed(points, points, expert)
+            slopes = expert.theory.slopes(expert.mode, points.mixes)
+            across = slopes @ expert.slopes.T + _near(points, self.points, *expert.shape)
+            alone = slopes @ slopes.T + _near(points, points, *expert.shape)
             whole += expert.weight * (alone - across @ expert.inner @ across.T)
         return self.unit**2 * whole
 
@@ -133,7 +132,9 @@ def fit(table: Table, theory: Theory) -> Process:
     relative = Spread(spread.pair / variance, spread.shot / variance)
     precision, seen = _information((table.values - centre) / np.sqrt(variance), relative)
     pictures = Pictures(table.points, _root(precision), seen)
-    experts = [_expert(pictures, replace(theory, doubt=doubt), shape) for doubt, *shape in SHAPES]
+    experts = [
+        _expert(pictures, replace(theory, doubt=doubt), (amplitude, reach)) for doubt, amplitude, reach in SHAPES
+    ]
     told = np.array([expert.weight for expert in experts]) + np.log(BELIEFS)
     weights = np.exp(told - told.max())
     weights = np.where(weights < NEGLIGIBLE, 0, weights)
@@ -176,11 +177,9 @@ def _root(matrix: Floats) -> Floats:
     return vectors * np.sqrt(np.maximum(values, 0))
 
 
-def _expert(pictures: Pictures, theory: Theory, shape: Sequence[float]) -> Expert:
+def _expert(pictures: Pictures, theory: Theory, shape: tuple[float, float]) -> Expert:
     """The posterior of one shape; its weight is the logarithm of its evidence, up to what all shapes share."""
-    amplitude, reach = shape
-    expert = Expert(theory, amplitude, reach, np.zeros(theory.parameters), pictures.seen, pictures.root, 0.0)
-    prior, root = _strayed(pictures.points, pictures.points, expert), pictures.root
+    prior, root = _near(pictures.points, pictures.points, *shape), pictures.root
     lower = np.linalg.cholesky(np.eye(len(root)) + root.T @ prior @ root)
     half = np.linalg.solve(lower, root.T)
     precision = half.T @ half
@@ -193,7 +192,7 @@ def _expert(pictures: Pictures, theory: Theory, shape: Sequence[float]) -> Exper
     evidence = height + 0.5 * pictures.seen @ prior @ seen - np.log(np.diag(lower)).sum()
     weight = float(evidence - 0.5 * np.linalg.slogdet(hessian)[1])
     solved = seen - precision @ theory.likeness(mode, pictures.points.mixes)
-    return replace(expert, mode=mode, solved=solved, inner=inner, weight=weight)
+    return Expert(theory, shape, mode, slopes, solved, inner, weight)
 
 
 def _mode(theory: Theory, mixes: Floats, precision: Floats, seen: Floats) -> tuple[Floats, float]:
@@ -218,8 +217,8 @@ def _mode(theory: Theory, mixes: Floats, precision: Floats, seen: Floats) -> tup
     return best, reached
 
 
-def _strayed(first: Points, second: Points, expert: Expert) -> Floats:
+def _near(first: Points, second: Points, amplitude: float, reach: float) -> Floats:
     """How what theory misses goes together."""
     one, two = first.coordinates, second.coordinates
     far = np.square(one).sum(1)[:, None] + np.square(two).sum(1) - 2 * one @ two.T
-    return expert.amplitude**2 * np.exp(-np.maximum(far, 0) / (2 * expert.reach**2))
+    return amplitude**2 * np.exp(-np.maximum(far, 0) / (2 * reach**2))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from eleven.studies.gaussian import Table, fit
 from eleven.studies.measuring import Asked, Measure
 from eleven.studies.space import Space, usual_total
+from eleven.studies.theory import Theory
 
 Floats = NDArray[np.float64]
 TOTALS, SHARES = 24, 17
@@ -24,7 +25,8 @@ def landscape(
     """
     rows = np.array(list(dict.fromkeys(one.strengths for one in asked)))
     total = usual_total(space, None)
-    process = fit(Table(space.points(rows, total), values_of(measure, asked)))
+    theory = Theory(space.count, len(space.knobs), total)
+    process = fit(Table(space.points(rows, total), values_of(measure, asked)), theory)
     totals = np.linspace(*space.total_range, TOTALS)
     shares = np.linspace(0, 1, SHARES)
     grid = np.array([(at * share, at * (1 - share), *knobs) for share in shares for at in totals])

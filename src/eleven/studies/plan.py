@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from eleven.engines.engine import Shot
 from eleven.errors import FileError, UsageError
-from eleven.mix import Mix, Options, Part, Table
+from eleven.mix import PLAIN, Mix, Options, Part, Table
 from eleven.scorers.scorer import References
 from eleven.sheets.recipe import Origin
 from eleven.studies.space import Knob
@@ -121,8 +121,10 @@ def digest_of_references(references: References) -> str:
 
 def _scaled(part: Part, strength: float, turned: Mapping[str, float]) -> Part:
     at = {address: value * strength for address, value in part.at.items()}
-    at |= {address: round(part.strength * strength * value, DIGITS) for address, value in turned.items()}
-    return part.model_copy(update={"strength": part.strength * strength, "at": Table(at)})
+    live = {name: value for name, value in turned.items() if name in PLAIN}
+    placed = {address: value for address, value in turned.items() if address not in live}
+    at |= {address: round(part.strength * strength * value, DIGITS) for address, value in placed.items()}
+    return part.model_copy(update={"strength": part.strength * strength, "at": Table(at), **live})
 
 
 def _differences(mine: Mapping[str, object], theirs: Mapping[str, object], fields: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ BEYOND = 1.15
 
 LEADERS, LOCAL, GLOBAL = 4, 15, 120
 SPREADS = (0.1, 0.25, 0.5)
-FINE_SPREADS, FINE = (0.3, 0.2, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05), 40
+FINE_SPREADS, FINE = (0.3, 0.2, 0.1, 0.1, 0.05), 60
 
 
 @final
@@ -84,7 +84,10 @@ def search(
 
 
 class _Search:
-    """The state of one search."""
+    """The state of one search; beliefs and the best mix are those of the last step."""
+
+    beliefs: Beliefs
+    best: Floats
 
     def __init__(self, space: Space, account: Account, known: Beginning, draw: np.random.Generator) -> None:
         self.space = space
@@ -93,7 +96,6 @@ class _Search:
         self.known = known
         self.total = usual_total(space, known.predicted_total)
         self.next_shot = 0
-        self.best = space.row(np.full(space.count, self.total / space.count))
         floor = -(-account.budget // MIXES_AT_MOST)
         self.shots = max(2, 1 << (floor - 1).bit_length()) if account.budget > 1 else 1
 
@@ -115,7 +117,7 @@ class _Search:
 
     def improve(self) -> Step:
         """One round of what tells most about where the best is, all of it on the same fresh shots."""
-        beliefs, best = self._beliefs(), self.best
+        beliefs, best = self.beliefs, self.best
         near = [nearby([best], spread, LOCAL, self.draw) for spread in SPREADS]
         rows = self._allowed(np.vstack([best, self._candidates(beliefs), self.space.clip(np.vstack(near))]))
         count = max(min(ROUND_PICTURES, self.account.left) // self.shots, 1)
@@ -126,9 +128,9 @@ class _Search:
 
     def step(self, phase: str, asked: tuple[Asked, ...]) -> Step:
         """The present state; the best is what is believed to be perfect most often, not the luckiest mix."""
-        beliefs = self._beliefs()
-        self.best = self._find_best(beliefs)
-        mean, error = beliefs.likeness(self.best[None])
+        self.beliefs = self._beliefs()
+        self.best = self._find_best(self.beliefs)
+        mean, error = self.beliefs.likeness(self.best[None])
         strengths: Row = tuple(map(float, self.best))
         return Step(phase, self.account.used, asked, strengths, float(mean[0]), float(error[0]), self._max_total())
 

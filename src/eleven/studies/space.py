@@ -36,10 +36,16 @@ TOTAL_SCALE, SHARE_SCALE = 2.3, 1.2
 """Coordinates in which a step costs about as much likeness in any direction."""
 
 
+NEGATIVE = "negative"
+
+
 @final
 @dataclass(frozen=True)
 class Knob:
-    """A factor on the strengths of all models at some addresses, such as `te`; `neutral` is as if it were not there."""
+    """A factor on the strengths of all models at some addresses; `neutral` is as if it were not there.
+
+    Addresses are blocks, `te`, `unet`, or `negative`: the denoiser where it predicts for the negative prompt.
+    """
 
     name: str
     range: Range = (0.0, 1.5)
@@ -49,7 +55,7 @@ class Knob:
     @property
     def is_group(self) -> bool:
         """Whether it is for blocks, and not for all text encoders or the whole denoiser."""
-        return not {"te", "unet"} & set(self.addresses)
+        return not {"te", "unet", NEGATIVE} & set(self.addresses)
 
 
 @final

@@ -9,6 +9,7 @@ Each parameter is a standard normal before any picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, final
 
 import numpy as np
@@ -79,7 +80,7 @@ class Theory:
         told = self._told(parameters)
         short, owned, others, squares = self._errors(told, mixes)
         strengths, knobs = mixes[:, : self.models], mixes[:, self.models :]
-        first, second = np.triu_indices(self.models, 1)
+        first, second = _pairs(self.models)
         held = short[:, None] * strengths * told.shared
         off = owned * others
         inner = np.column_stack(
@@ -114,13 +115,19 @@ class Theory:
     def _errors(self, told: _Told, mixes: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """What is missing; each model's own part, and how far all go its way; the squares of own parts and knobs."""
         strengths, knobs = mixes[:, : self.models], mixes[:, self.models :]
-        agreement = np.eye(self.models)
-        agreement[np.triu_indices(self.models, 1)] = told.cosines
+        agreement = np.zeros((self.models, self.models))
+        agreement[_pairs(self.models)] = told.cosines
         owned = strengths * told.own
-        others = owned @ (agreement + agreement.T - np.eye(self.models))
+        others = owned + owned @ (agreement + agreement.T)
         squares = (owned * others).sum(1) + np.square(knobs - told.knobs).sum(1)
         return told.goal - strengths @ told.shared, owned, others, squares
 
 
+@cache
+def _pairs(models: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    first, second = np.triu_indices(models, 1)
+    return first, second
+
+
 def _power(logarithms: Floats) -> Floats:
-    return np.exp(np.clip(logarithms, -FARTHEST, FARTHEST))
+    return np.exp(np.minimum(np.maximum(logarithms, -FARTHEST), FARTHEST))
