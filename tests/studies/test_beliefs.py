@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from eleven.studies.beliefs import form, most_telling
-from eleven.studies.edge import find_edge
 from eleven.studies.space import Knob, Space
 from eleven.studies.theory import Theory
 from eleven.testing import world
@@ -13,7 +12,7 @@ from eleven.testing import world
 def believed(space, rows, likeness, luck=0.05, shots=2):
     draw = np.random.default_rng(0)
     values = np.asarray(likeness)[:, None] + luck * draw.standard_normal((len(rows), shots))
-    return form(space, 1.2, rows, values, (np.full(len(rows), float(shots)), np.zeros(len(rows))))
+    return form(space, 1.2, rows, values)
 
 
 def mixes(count, rows, seed=0):
@@ -63,24 +62,11 @@ def test_knobs_are_best_where_pictures_say():
     assert beliefs.highest(tried)[2] == pytest.approx(0.6, abs=0.11)
 
 
-def test_the_edge_is_expected_beyond_the_usual_and_found_where_pictures_are_ruined():
-    usual = np.array([0.6, 0.6])
-    totals = np.linspace(0.8, 1.8, 6)[:, None] * np.full(2, 0.5)
-    none = np.zeros(6)
-    blind = find_edge(usual, totals, none, none).ruined(totals)
-    assert np.all(np.diff(blind) > 0)
-    assert blind[2] < 0.1
-    lost = np.where(totals.sum(1) > 1.3, 4.0, 0.0)
-    found = find_edge(usual, totals, 4 - lost, lost).ruined(totals)
-    assert found[1] < 0.1
-    assert found[4] > 0.8
-
-
-def test_what_tells_most_is_neither_ruined_nor_what_is_known_already():
+def test_what_tells_most_is_not_known_already():
     space, made = Space(("a", "b")), np.array([[0.6, 0.6]] * 30 + [[0.5, 0.7], [0.7, 0.5]])
     draw = np.random.default_rng(0)
     values = draw.standard_normal((32, 2))
-    beliefs = form(space, 1.2, made, values, (np.full(32, 2.0), np.zeros(32)))
+    beliefs = form(space, 1.2, made, values)
     rows = np.vstack([made, mixes(2, 40)])
     picked = most_telling(beliefs, rows, 4, 2)
     assert not {*picked} & {*range(30)}

@@ -120,7 +120,7 @@ def test_a_useless_model_is_left_nearly_out():
     spoiled = replace(there, own=harmful, shared=there.shared * [0.1, 1, 1])
     found = [*search(space(3), spoiled.measure, 100, 0, Beginning(there.predicted_total))][-1]
     assert found.best[0] < 0.15
-    assert float(spoiled.hit_rate(found.best)) > 0.9 * spoiled.best()[1]
+    assert float(spoiled.hit_rate(found.best)) > 0.85 * spoiled.best()[1]
 
 
 def test_a_likeness_that_is_no_number_is_named():

@@ -56,11 +56,6 @@ class Account:
         table = np.array([[found.get(shot, np.nan) for shot in shots] for found in self.known.values()])
         return np.where(table <= FLOOR, np.nan, table) if (table > FLOOR).any() else table
 
-    def counts(self) -> tuple[Floats, Floats]:
-        """How many pictures of each mix are whole, and how many are ruined."""
-        lost = np.array([sum(value <= FLOOR for value in found.values()) for found in self.known.values()], float)
-        return np.array([len(found) for found in self.known.values()]) - lost, lost
-
     def ruined(self) -> Floats:
         """The mixes of which half of the pictures are ruined."""
         shares = [(row, [value <= FLOOR for value in found.values()]) for row, found in self.known.items()]

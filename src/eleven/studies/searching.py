@@ -162,8 +162,7 @@ class _Search:
         return rows
 
     def _beliefs(self) -> Beliefs:
-        account = self.account
-        return form(self.space, self.total, account.rows, account.values(), account.counts())
+        return form(self.space, self.total, self.account.rows, self.account.values())
 
     def _candidates(self, beliefs: Beliefs) -> Floats:
         """Measured mixes, steps from the best of them, and mixes from all of the space."""
