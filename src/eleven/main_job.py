@@ -15,7 +15,7 @@ from eleven.amplification.grams import Grams
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
 from eleven.engines.opening import Setup, open_engine, openers
-from eleven.engines.probing import clear_ratios, inputs_for, products, shared
+from eleven.engines.probing import clear_ratios, inputs_for, products
 from eleven.engines.redrawing import redraw
 from eleven.errors import UsageError
 from eleven.exports.baking import identified
@@ -38,6 +38,7 @@ from eleven.studies.space import NEGATIVE, STRENGTHS, Knob, Range, Space
 from eleven.studies.study import Probed, Study
 from eleven.studies.tuning import tune
 from eleven.studies.workers import open_crew
+from eleven.suggestions.probe import shared
 
 PICTURES = 200
 """Of the usual budget, for each arm of a comparison; for a search, for each model and once more."""

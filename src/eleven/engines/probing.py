@@ -25,7 +25,7 @@ from eleven.engines.sampling import SMALLER
 from eleven.errors import UsageError
 from eleven.files.pictures import read_each, read_picture
 from eleven.mix import Mix, Part, preset
-from eleven.suggestions.probe import Band, Probe, as_table, least_squares, mean_of_pairs, overlap
+from eleven.suggestions.probe import Band, Probe, as_table, overlap, ratios
 
 if TYPE_CHECKING:
     from eleven.engines.diffusers import DiffusersEngine
@@ -41,14 +41,8 @@ DRAWN, STEPS = 4, 12
 SAME = 0.99
 """The cosine from which two models do the same, so that any of their shares is as good as another."""
 
-SURE, TRUST = 2.0, 0.5
-"""How many standard errors a share is off the equal one before it is believed, and how far of the way it is followed.
-
-Least squares count every number of a prediction alike, so they lean to models that change little; likeness leans less.
-"""
-
-TELLING = BANDS[-1][0]
-"""The band whose overlap foretold the best totals of the lab best (docs/concepts/probing.md)."""
+SURE = 2.0
+"""How many standard errors a share is off the equal one before it is believed."""
 
 
 def ignore(_: int, __: int) -> None:
@@ -206,29 +200,17 @@ def predictions(engine: DiffusersEngine, mix: Mix | None, batches: Sequence[Batc
         return [batch.predict(engine) for batch in batches]
 
 
-def shared(found: Probe) -> float:
-    """How much of what the models change they have in common, where it tells most of the total: in high noise."""
-    return mean_of_pairs(overlap(found, TELLING))
-
-
 def clear_ratios(found: Products) -> tuple[float, ...]:
-    """The shares, of sum 1, half of the way from equal ones to those that bring predictions nearest to the photos.
+    """The shares that follow from photos (`ratios`), where they are clear.
 
-    None where those may be equal by chance, which is told by leaving out one photo at a time (jackknife, Efron 1982,
+    None where they may be equal by chance, which is told by leaving out one photo at a time (jackknife, Efron 1982,
     chapter 3), and where two models do the same.
     """
-    shares = _shares(found.probe())
+    shares = ratios(found.probe())
     photos = np.unique(found.sources)
     if len(shares) < 2 or len(photos) < 3 or np.triu(overlap(found.probe()), 1).max() > SAME:
         return ()
-    others = np.array([_shares(found.probe(int(photo))) or shares for photo in photos])
+    others = np.array([ratios(found.probe(int(photo))) or shares for photo in photos])
     errors = np.sqrt((len(photos) - 1) * others.var(0))
     apart = np.abs(np.array(shares) - 1 / len(shares)) > SURE * errors
-    return tuple(TRUST * share + (1 - TRUST) / len(shares) for share in shares) if apart.any() else ()
-
-
-def _shares(found: Probe) -> tuple[float, ...]:
-    """Least squares over their sum; none without photos, or where no model helps."""
-    strengths = least_squares(found)
-    total = sum(strengths)
-    return tuple(one / total for one in strengths) if total > 0 else ()
+    return shares if apart.any() else ()

@@ -13,6 +13,7 @@ from eleven.suggestions.anatomy import norms_of
 from eleven.suggestions.findings import Finding
 from eleven.suggestions.models import Case, Model
 from eleven.suggestions.probe import Table, mean_of_pairs, overlap, prediction_norms
+from eleven.suggestions.strengths import grouped
 from eleven.suggestions.suggesting import Examined
 
 SCHEMA = 1
@@ -98,7 +99,7 @@ class BandView:
     cosines: Table
     """How alike the models' effects on predictions are, N by N."""
     overlap: float
-    """Their mean over all pairs."""
+    """Their mean over all pairs of the models that count."""
 
 
 @final
@@ -121,7 +122,7 @@ class SuggestionView:
     total: float
     """The suggested strengths' total, without words."""
     overlap: float | None
-    """ρ, the mean cosine of predictions of the models that count; null without a base."""
+    """ρ, the mean cosine of predictions in high noise, of the models that count; null without a base."""
     by_photos: bool
     """Whether photos decided the proportions."""
     reason: str
@@ -149,7 +150,7 @@ def view_of(examined: Examined) -> SuggestionView:
         suggestion.overlap,
         suggestion.by_photos,
         suggestion.reason,
-        _bands(case),
+        _bands(examined),
         limits_of(case),
         _collapse(examined),
     )
@@ -215,8 +216,15 @@ def _pairs(case: Case) -> list[PairView]:
     ]
 
 
-def _bands(case: Case) -> tuple[BandView, ...]:
-    if case.probe is None:
+def _bands(examined: Examined) -> tuple[BandView, ...]:
+    """Every band, with the overlap of the models that count."""
+    probe = examined.case.probe
+    if probe is None:
         return ()
-    tables = [(band, overlap(case.probe, band.name)) for band in case.probe.bands]
-    return tuple(BandView(band.name, band.low, band.high, table, mean_of_pairs(table)) for band, table in tables)
+    counted = [group[0] for group in grouped(examined.case, examined.findings)]
+    bands = list[BandView]()
+    for band in probe.bands:
+        table = overlap(probe, band.name)
+        among = mean_of_pairs([[table[row][column] for column in counted] for row in counted])
+        bands.append(BandView(band.name, band.low, band.high, table, among))
+    return tuple(bands)

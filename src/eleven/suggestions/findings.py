@@ -10,7 +10,7 @@ from typing import Literal, final
 from eleven.suggestions.anatomy import Pair
 from eleven.suggestions.models import Case
 from eleven.suggestions.origins import Origin, same_base, same_words
-from eleven.suggestions.probe import mean_of_pairs, overlap
+from eleven.suggestions.probe import overlap
 
 REDUNDANT, SAME_FACTORS = 0.7, 0.35
 """The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints after a
@@ -190,14 +190,6 @@ def relative_norm(case: Case, number: int) -> tuple[float, int]:
         norm for norm, model in zip(norms, case.models, strict=True) if model.technique == own.technique and norm > 0
     ]
     return (norms[number] / median(alike), len(alike)) if alike else (1.0, 0)
-
-
-def mean_overlap_of(case: Case, numbers: tuple[int, ...]) -> float | None:
-    """ρ of some models; None without a probe."""
-    if case.probe is None:
-        return None
-    table = overlap(case.probe)
-    return mean_of_pairs([[table[row][column] for column in numbers] for row in numbers])
 
 
 def _groups(case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]) -> list[tuple[int, ...]]:

@@ -13,6 +13,12 @@ from eleven.errors import UsageError
 
 Table = tuple[tuple[float, ...], ...]
 
+TRUST = 0.5
+"""How far of the way from equal shares least squares are followed.
+
+They count every number of a prediction alike, so they lean to models that change little; likeness leans less.
+"""
+
 
 @final
 @dataclass(frozen=True)
@@ -56,6 +62,14 @@ def mean_overlap(probe: Probe) -> float:
     return mean_of_pairs(overlap(probe))
 
 
+def shared(probe: Probe) -> float:
+    """ρ where it tells most of the total: as `mean_overlap`, in the band of most noise alone.
+
+    That band foretold the best totals of the lab best (docs/concepts/probing.md).
+    """
+    return mean_of_pairs(overlap(probe, max(probe.bands, key=lambda band: band.high).name))
+
+
 def predicted_total(single_best: float, mean_overlap: float, count: int) -> float:
     """W₁·N / (1 + (N − 1)·ρ): the total at which N models are as noisy as one is at its own best strength W₁.
 
@@ -80,6 +94,16 @@ def least_squares(probe: Probe) -> tuple[float, ...]:
     roots = np.sqrt(squares[kept])
     found, _ = nnls(roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ target / roots)
     return tuple(map(float, found))
+
+
+def ratios(probe: Probe) -> tuple[float, ...]:
+    """Shares of sum 1, half of the way from equal ones to the proportions of `least_squares`.
+
+    Empty without photos, and where no model helps.
+    """
+    found = least_squares(probe)
+    whole = sum(found)
+    return tuple(TRUST * one / whole + (1 - TRUST) / len(found) for one in found) if whole > 0 else ()
 
 
 def restricted(probe: Probe, numbers: Sequence[int]) -> Probe:

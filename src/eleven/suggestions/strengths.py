@@ -8,16 +8,14 @@ from statistics import median
 from typing import final
 
 from eleven.mix import Mix, Part, preset
-from eleven.suggestions.findings import STRONG, WEAK, Finding, mean_overlap_of, relative_norm
+from eleven.suggestions.findings import STRONG, WEAK, Finding, relative_norm
 from eleven.suggestions.models import Case
-from eleven.suggestions.probe import least_squares, predicted_total, prediction_norms, restricted
+from eleven.suggestions.probe import Probe, predicted_total, prediction_norms, ratios, restricted, shared
 
 HIGHEST = 1.8
 """A total above this was never best; a smaller overlap than it stands for is that of strangers."""
 FAINT, TAMED = 0.3, 0.4
 """The strength of a weak model, and the least that is left of a strong one's."""
-LOWEST = 0.3
-"""The least of an even share, for a model that photos speak against."""
 MILD = 0.6, 1.6
 """How far the size of its effect may move a model from an even share."""
 
@@ -51,9 +49,10 @@ class Suggestion:
 def suggest(case: Case, findings: Sequence[Finding], single_best: float = 1.0) -> Suggestion:
     """Where to start; `single_best` is the strength at which one of the models is best alone."""
     groups = grouped(case, findings)
-    overlap = mean_overlap_of(case, tuple(group[0] for group in groups))
+    probe = _probe_of(case, groups)
+    overlap = shared(probe) if probe else None
     total, reason = _total(len(groups), overlap, single_best)
-    photos = _by_photos(case, groups)
+    photos = _by_photos(probe, groups)
     shares = photos or _by_size(case, groups)
     given, reasons = list[float](), list[str]()
     for number, model in enumerate(case.models):
@@ -82,36 +81,37 @@ def grouped(case: Case, findings: Sequence[Finding]) -> Groups:
 def _total(count: int, overlap: float | None, single_best: float) -> tuple[float, str]:
     """The total and its reason."""
     if count < 2:
-        return single_best * count, "One model alone." if count else "Nothing here has a strength."
+        return single_best * count, "As for one model alone." if count else "Nothing here has a strength."
     if overlap is None:
         each = single_best * preset(count)[0]
         told = f"The usual start for {count} models: {each:.2f} each."
         return each * count, f"{told} How much they overlap is not known without a base."
     total = predicted_total(single_best, overlap, count)
     told = (
-        f"{single_best:g} · {count} / (1 + {count - 1} · {overlap:.2f}) = {total:.2f}, from the overlap of predictions."
+        f"{single_best:g} · {count} / (1 + {count - 1} · {overlap:.2f}) ≈ {total:.2f}, from the overlap of predictions in high noise."
     )
     return min(total, HIGHEST), told if total <= HIGHEST else f"{told} {HIGHEST:g} is the most that is suggested."
 
 
-def _by_photos(case: Case, groups: Groups) -> dict[int, float]:
-    """Shares of the total as photos want them, each group's split evenly; empty without photos, or if none helps."""
-    if case.probe is None:
-        return {}
-    found = least_squares(restricted(case.probe, [group[0] for group in groups]))
-    if not sum(found):
-        return {}
-    kept = [max(at / sum(found), LOWEST / len(groups)) for at in found]
-    return _split(groups, [at / sum(kept) for at in kept])
+def _probe_of(case: Case, groups: Groups) -> Probe | None:
+    """What the first of each group changes in predictions; None without a base, and where nobody counts."""
+    return restricted(case.probe, [group[0] for group in groups]) if case.probe and groups else None
+
+
+def _by_photos(probe: Probe | None, groups: Groups) -> dict[int, float]:
+    """Shares of the total as photos lean, each group's split evenly; empty without photos, or if none helps."""
+    found = ratios(probe) if probe else ()
+    return _split(groups, found) if found else {}
 
 
 def _by_size(case: Case, groups: Groups) -> dict[int, float]:
     """Even shares; a weak model gets little and a strong one less; with a base by what they do to predictions."""
     each = 1 / max(len(groups), 1)
-    if case.probe is None:
+    probe = _probe_of(case, groups)
+    if probe is None:
         return _split(groups, [each * _tempered(case, group[0], len(groups)) for group in groups])
-    sizes = prediction_norms(restricted(case.probe, [group[0] for group in groups]))
-    middle = median(sizes) if sizes else 0.0
+    sizes = prediction_norms(probe)
+    middle = median(sizes)
     scales = [min(max(middle / size, MILD[0]), MILD[1]) if size > 0 else 1.0 for size in sizes]
     return _split(groups, [scale / sum(scales) for scale in scales])
 
@@ -139,7 +139,7 @@ def _reason(case: Case, number: int, group: tuple[int, ...], *, by_photos: bool)
         return f"shares one place with {others}"
     if case.probe is not None:
         return (
-            "in proportion to how much it helps with the photos" if by_photos else "by how much it changes predictions"
+            "half by how much it helps with the photos, half an even share" if by_photos else "by how much it changes predictions"
         )
     ratio, alike = relative_norm(case, number)
     if ratio < WEAK:
