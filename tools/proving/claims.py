@@ -8,7 +8,8 @@ from math import sqrt
 from typing import Any
 
 LEVEL = 1.96
-SMALL = {"perfect": 0.05, "likeness": 0.05, "overall": 0.01, "detail": 0.01}
+DECIDES = "likeness"
+SMALL = {"likeness": 0.05, "overall": 0.01, "detail": 0.01}
 """A difference whose whole interval is nearer to 0 than this is none in practice."""
 
 
@@ -48,9 +49,10 @@ Three = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with what each person shows by its measure, all together, the verdict, and all together by likeness.
+    """A claim with what each person shows by its measure, all together, the verdict, and all together by hit-rate.
 
-    The verdict is that of perfect shares, or of the likeness that the claim is about.
+    Claims about how often a likeness is perfect are decided by the mean likeness that a search goes by, of which a
+    picture tells more than of a hit.
     """
 
     claim: Claim
@@ -58,7 +60,7 @@ class Finding:
     each: Mapping[str, Three]
     together: Three
     verdict: str
-    likeness: Three | None = None
+    perfect: Three | None = None
 
 
 def findings(people: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
@@ -67,27 +69,30 @@ def findings(people: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     for name, person in people.items():
         for one in person["contrasts"]:
             found.setdefault(one["claim"], {}).setdefault(one["measure"], {})[name] = tuple(one["difference"])
-    pairs = found.get("pair", {}).get("perfect", {})
     told = [finding(claim, found[claim.key]) for claim in CLAIMS if claim.key in found]
-    return [*told, *([ages(pairs)] if {OLD, YOUNG} <= pairs.keys() else [])]
+    return [*told, *([ages(found["pair"])] if {OLD, YOUNG} <= found.get("pair", {}).get(DECIDES, {}).keys() else [])]
 
 
 def finding(claim: Claim, measured: Mapping[str, Mapping[str, Three]]) -> Finding:
-    """One claim over all people, by the first of its measures; by likeness too where that is another."""
-    measure = next(iter(measured))
+    """One claim over all people, by likeness where it was measured."""
+    measure = DECIDES if DECIDES in measured else next(iter(measured))
     together = mean([*measured[measure].values()])
-    likeness = measured.get("likeness") if measure != "likeness" else None
+    hits = measured.get("perfect")
     told = verdict(claim, together, SMALL[measure])
-    return Finding(claim, measure, measured[measure], together, told, likeness and mean([*likeness.values()]))
+    return Finding(claim, measure, measured[measure], together, told, hits and mean([*hits.values()]))
 
 
-def ages(pairs: Mapping[str, Three]) -> Finding:
+def ages(pairs: Mapping[str, Mapping[str, Three]]) -> Finding:
     """The gain of the old face less that of the young one."""
     claim = next(one for one in CLAIMS if one.key == "old face")
-    old, young = pairs[OLD], pairs[YOUNG]
-    apart, error = old[0] - young[0], sqrt(half(old) ** 2 + half(young) ** 2)
-    together = (apart, apart - error, apart + error)
-    return Finding(claim, "perfect", {}, together, verdict(claim, together, SMALL["perfect"]))
+    likeness, hits = (apart(pairs[measure][OLD], pairs[measure][YOUNG]) for measure in (DECIDES, "perfect"))
+    return Finding(claim, DECIDES, {}, likeness, verdict(claim, likeness, SMALL[DECIDES]), hits)
+
+
+def apart(first: Three, second: Three) -> Three:
+    """The difference of two independent differences."""
+    middle, error = first[0] - second[0], sqrt(half(first) ** 2 + half(second) ** 2)
+    return middle, middle - error, middle + error
 
 
 def mean(each: Sequence[Three]) -> Three:

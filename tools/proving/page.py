@@ -27,9 +27,9 @@ Made by `python tools/evidence.py --work DIR` (hours, resumable); the numbers ar
 """
 CLAIMS = """## What people say of mixing
 
-Differences of perfect shares in points, or of overall and detail likeness in hundredths where the claim is about those;
-*together* is the mean over people, and decides. The last column is the difference of the mean likeness that a search
-goes by, in spreads of real photos.
+Differences of the mean likeness that a search goes by, in spreads of real photos, which decide, as a picture tells more
+of it than a hit does; or of overall and detail likeness in hundredths where the claim is about those. *Together* is the
+mean over people. The last column is the difference of perfect shares, over all people.
 """
 TOTALS = """## Over the total
 
@@ -65,16 +65,16 @@ def page(data: Data) -> str:
 
 def claims_table(people: Data) -> str:
     """Every claim with its verdict."""
-    head = table_head("claim", "verdict", "together", *people, "likeness, together")
+    head = table_head("claim", "verdict", "together", *people, "perfect, points")
     return "\n".join([head, *(claim_row(one, people) for one in findings(people)), ""])
 
 
 def claim_row(one: Finding, people: Data) -> str:
     """One claim."""
-    form = "+.0f" if one.measure == "perfect" else "+.1f"
-    each = [within(one.each[name], 100, form) if name in one.each else "" for name in people]
-    likeness = within(one.likeness, 1, "+.2f") if one.likeness else ""
-    return cells(one.claim.sentence, f"**{one.verdict}**", within(one.together, 100, form), *each, likeness)
+    scale, form = (1, "+.2f") if one.measure == "likeness" else (100, "+.1f")
+    each = [within(one.each[name], scale, form) if name in one.each else "" for name in people]
+    hits = within(one.perfect, 100, "+.0f") if one.perfect else ""
+    return cells(one.claim.sentence, f"**{one.verdict}**", within(one.together, scale, form), *each, hits)
 
 
 def person(one: Data) -> str:
