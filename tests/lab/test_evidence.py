@@ -44,6 +44,7 @@ def test_every_arm_has_enough_shots_and_its_interval_around_its_rate():
         ("nowhere", (-0.04, 0.04), "holds"),
         ("nowhere", (0.01, 0.2), "does not hold"),
         ("nowhere", (-0.1, 0.1), "unclear"),
+        ("nowhere", (-0.2, -0.1), "holds"),
     ],
 )
 def test_verdicts(points, interval, expected):

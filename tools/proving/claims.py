@@ -15,7 +15,7 @@ SMALL = {"likeness": 0.05, "overall": 0.01, "detail": 0.01}
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, and which way its difference has to point: up, down, or nowhere."""
+    """A sentence, and which way its difference has to point: up, down, or nowhere up."""
 
     key: str
     sentence: str
@@ -23,10 +23,10 @@ class Claim:
 
 
 CLAIMS = (
-    Claim("pair", "Two LoRA at 0.7 are perfect more often than the better of them at its own best strength."),
-    Claim("mixed pair", "A LoRA and a LyCORIS (LoHa) at 0.7 are, than the better of the two."),
-    Claim("three", "Three at 0.5 are, than the best of the three."),
-    Claim("three over pair", "Three at 0.5 are perfect more often than two at 0.7."),
+    Claim("pair", "Two LoRA at 0.7 are a better likeness than the better of them at its own best strength."),
+    Claim("mixed pair", "So are a LoRA and a LyCORIS (LoHa) at 0.7."),
+    Claim("three", "So are all three at 0.5."),
+    Claim("three over pair", "Three at 0.5 are better than two at 0.7."),
     Claim("turned up", "One model turned up to 1.4 times its best strength collapses.", "down"),
     Claim("disjoint", "Two models of different photos do better than two of the same photos."),
     Claim("checkpoints", "Two states of one run bring nothing over the later one at its best.", "nowhere"),
@@ -36,8 +36,8 @@ CLAIMS = (
     Claim("lycoris detail (lokr)", "A LoKr carries detail better than a LoRA does."),
     Claim("old face", "The gain of the pair is larger for the old face (otto) than for the young one (ada)."),
     Claim("word", "A textual inversion beside the pair helps."),
-    Claim("dreambooth", "DreamBooth and a LoRA at 0.7 are perfect more often than the better of the two."),
-    Claim("guided", "Two LoRA at 0.5 with half of it for the negative prompt are perfect more often than at 0.7."),
+    Claim("dreambooth", "DreamBooth and a LoRA at 0.7 are better than the better of the two."),
+    Claim("guided", "Two LoRA at 0.5 with half of it for the negative prompt are better than at 0.7."),
     Claim("guided alone", "So is one LoRA at 0.8, than at its own best strength without."),
     Claim("guided pair", "Then too the pair is better than one."),
     Claim("stranger", "Another person's model beside one's own hurts.", "down"),
@@ -111,7 +111,7 @@ def verdict(claim: Claim, together: Three, small: float) -> str:
     """Whether the claim holds, does not hold, or is unclear."""
     _, low, high = together
     if claim.points == "nowhere":
-        return "holds" if -small < low and high < small else "does not hold" if low > 0 or high < 0 else "unclear"
+        return "holds" if high < small else "does not hold" if low > 0 else "unclear"
     toward, against = (low > 0, high < 0) if claim.points == "up" else (high < 0, low > 0)
     none = -small < low and high < small
     return "holds" if toward else "does not hold" if against or none else "unclear"
