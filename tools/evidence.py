@@ -61,19 +61,22 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="people or cases (default: all)")
     parser.add_argument("--work", type=Path, help="keeps pictures, ledgers and models")
     parser.add_argument("--only", action="append", choices=(*PEOPLE, TUNING), help="this section (default: all)")
+    parser.add_argument("--dtype", default="fp32", help="what pictures of the lab's people are computed in")
     parser.add_argument("--data", type=Path, default=DATA, help="where the numbers are kept")
     parser.add_argument("--page", action="store_true", help="write the page from the data only")
     options = parser.parse_args()
     if not options.page:
         options.work.mkdir(parents=True, exist_ok=True)
-        measure(options.work, options.only or [*PEOPLE, TUNING], options.names, options.data)
+        setup = Setup("lab", "cpu", options.dtype, BATCH)
+        measure(options.work, setup, options.only or [*PEOPLE, TUNING], options)
     if options.data == DATA:
         PAGE.write_text(page(json.loads(DATA.read_text("utf-8"))), "utf-8")
 
 
-def measure(work: Path, sections: list[str], names: list[str], data: Path) -> None:
+def measure(work: Path, setup: Setup, sections: list[str], options: argparse.Namespace) -> None:
     """Measures sections one after the other, and keeps each person's numbers as they are done."""
-    with open_engine(Setup("lab", "cpu", batch=BATCH), print) as engine:
+    names, data = options.names, options.data
+    with open_engine(setup, print) as engine:
         for section in [one for one in sections if one in PEOPLE]:
             for one in CONCEPTS:
                 if not names or one.name in names:
