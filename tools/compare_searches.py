@@ -22,7 +22,7 @@ from eleven.studies.space import Space
 from eleven.studies.worlds import World, world
 
 PAGE = Path(__file__).parents[1] / "docs" / "search.md"
-COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (100,), 8, 5000
+COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (100,), 8, 30_000
 Way = Callable[[World, int], np.ndarray]
 
 
