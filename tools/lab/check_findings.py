@@ -158,8 +158,7 @@ def part_of(case: Case, probe: Probe, numbers: Sequence[int]) -> Case:
         if one.first in place and one.second in place
     )
     counts = {
-        name: tuple(getattr(anatomy, name)[number] for number in numbers)
-        for name in ("layers", "needs_base", "failed")
+        name: tuple(getattr(anatomy, name)[number] for number in numbers) for name in ("layers", "needs_base", "failed")
     }
     gram = tuple(tuple(anatomy.gram[row][column] for column in numbers) for row in numbers)
     part = replace(anatomy, gram=gram, pairs=pairs, components={}, blocks={}, **counts)
