@@ -1,8 +1,8 @@
 """How often `eleven suggest` is right about models of one run, of another person and of another base, in the lab.
 
 Run `python tools/lab/check_findings.py [FOLDER]`, where FOLDER holds more models of the lab's people. The first word of
-a file's name is its person, and a number behind the last dash a step of the run of that name. A model of an unrelated base is
-made from each LoRA, by changing the order of its inputs and outputs. Needs minutes.
+a file's name is its person, and a number behind the last dash a step of the run of that name. A model of an unrelated
+base is made from each LoRA, by changing the order of its inputs and outputs. Needs minutes.
 """
 
 from __future__ import annotations

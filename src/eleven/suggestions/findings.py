@@ -20,7 +20,7 @@ ALIKE, STRANGE = 0.95, 0.45
 have 0.54 and more with another of theirs, those of others 0.37 at most; two runs on the same photos have up to 0.91."""
 HELPS = 0.5
 """Of the best model's cosine with what photos miss, what another of the same concept has at least: in the lab 0.68, and
-one of another concept 0.43 at most."""
+one of another concept 0.40 at most."""
 STARTED_ALIKE = 0.3
 """The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
 OPPOSED = -0.1
