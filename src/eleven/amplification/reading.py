@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, final
 
-from eleven.amplification.zones import ADDITIVITY, EFFECT, EFFECT_AT_BEST, Limits, Zone, worst
+from eleven.amplification.zones import EFFECT, EFFECT_AT_BEST, Limits, Zone
 
 if TYPE_CHECKING:
     from eleven.amplification.spectra import Spectra
@@ -43,8 +43,8 @@ class Reading:
 
     @property
     def zone(self) -> Zone:
-        """The worse zone of the effect and, where it is known, of the additivity."""
-        return worst(self.limits.zone(self.effect), ADDITIVITY.zone(self.additivity or 0.0))
+        """The zone of the effect; the additivity has no line, as it is at its least near good totals and never small."""
+        return self.limits.zone(self.effect)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -54,11 +54,6 @@ class Reading:
             found.append(
                 f"The strengths add up to {self.total:.2f}, which does about {self.effect:.2f} × what one model does "
                 f"alone; past {self.limits.red:g} × pictures usually collapse: here from {self.edge:.2f} in total."
-            )
-        if self.additivity is not None and ADDITIVITY.zone(self.additivity) != "green":
-            found.append(
-                f"What the models change does not add up: predictions are off by {100 * self.additivity:.0f} % of the "
-                f"sum; past {100 * ADDITIVITY.red:.0f} % pictures usually collapse."
             )
         return tuple(found)
 

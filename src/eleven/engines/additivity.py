@@ -90,11 +90,13 @@ def concluded(case: Case, asked: Probing) -> Examined:
 
 
 def additivity_at(asked: Probing, strengths: Sequence[float]) -> Gain:
-    """The gain of the probed models at these strengths, on every second batch of what the base was asked.
+    """The gain of the probed models at these strengths, on a third of what the base was asked in each band.
 
     UsageError unless there is one strength ≥ 0 a model, some of them above 0.
     """
-    return additivity(asked.engine, asked.mixes, strengths, [sum(strengths)], asked.inputs[::2])[0]
+    bands = [list(group) for _, group in groupby(asked.inputs, lambda batch: batch.band)]
+    some = [batch for band in bands for batch in band[: -(-len(band) // 3)]]
+    return additivity(asked.engine, asked.mixes, strengths, [sum(strengths)], some)[0]
 
 
 NAMES = ("rest", "linear", "moved", "along")

@@ -15,8 +15,12 @@ from eleven.suggestions.probe import overlap
 REDUNDANT, SAME_FACTORS = 0.7, 0.35
 """The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints after a
 tenth and all of the steps have 0.44 and 0.51 and more, trainings apart 0.28 and 0.07 at most."""
-ALIKE, STRANGE = 0.9, 0.3
-"""Cosines of predictions above and below which models count as one, and as strangers."""
+ALIKE, STRANGE = 0.95, 0.45
+"""Cosines of predictions above and below which models count as one, and as strangers. In the lab models of one person
+have 0.54 and more with another of theirs, those of others 0.37 at most; two runs on the same photos have up to 0.91."""
+HELPS = 0.5
+"""Of the best model's cosine with what photos miss, what another of the same concept has at least: in the lab 0.68, and
+one of another concept 0.40 at most."""
 STARTED_ALIKE = 0.3
 """The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
 OPPOSED = -0.1
@@ -72,18 +76,28 @@ def one_run(pair: Pair) -> bool:
 
 
 def strangers(case: Case) -> Iterator[Finding]:
-    """Models whose effect on predictions is unlike that of all others."""
+    """Models whose effect on predictions is unlike that of all others, but for those that help with the photos."""
     if case.probe is None:
         return
-    table = overlap(case.probe)
+    table, helping = overlap(case.probe), case.probe.helping
     counted = [number for number, model in enumerate(case.models) if model.changes]
     for number in counted if len(counted) > 1 else ():
         others = [table[number][other] for other in counted if other != number]
-        if max(others) < STRANGE:
+        if max(others) < STRANGE and not (helping and helps(helping, number)):
             text = f"{case.models[number].name} changes predictions unlike the others "
             text += f"(overlap {max(others):.2f} at most): another concept, another word, or another base."
             hint = "Check its trigger word and its base, or leave it out."
             yield Finding("stranger", "warning", (number,), text, hint, {"prediction_cosine": max(others)})
+
+
+def help_of(case: Case) -> tuple[float, ...]:
+    """The cosine of each model's effect on predictions with what the photos miss of the base's; empty without photos."""
+    return case.probe.helping if case.probe is not None else ()
+
+
+def helps(helping: Sequence[float], number: int) -> bool:
+    """Whether a model helps with the photos as one of their concept does."""
+    return helping[number] > max(0.0, HELPS * max(helping))
 
 
 def other_words(case: Case) -> Iterator[Finding]:
@@ -153,17 +167,15 @@ def sizes(case: Case) -> Iterator[Finding]:
 
 
 def no_help(case: Case) -> Iterator[Finding]:
-    """Models that bring predictions no nearer to the photos."""
-    if case.probe is None or not all(band.target for band in case.probe.bands):
-        return
-    for number, model in enumerate(case.models):
-        nearer = sum(band.target[number] for band in case.probe.bands)
-        if model.changes and nearer <= 0:
-            text = (
-                f"{model.name} brings the base no nearer to the photos: another concept, another word, or another base."
-            )
+    """Models that bring predictions hardly nearer to the photos, or no nearer."""
+    helping = case.probe.helping if case.probe is not None else ()
+    for number, model in enumerate(case.models if helping else ()):
+        if model.changes and not helps(helping, number):
+            text = f"{model.name} hardly brings the base nearer to the photos (cosine with what they miss "
+            text += f"{helping[number]:.2f}, of the best {max(helping):.2f}): "
+            text += "another concept, another word, or another base."
             hint = "Check its trigger word and its base, or leave it out."
-            yield Finding("no-help", "warning", (number,), text, hint, {"target": nearer})
+            yield Finding("no-help", "warning", (number,), text, hint, {"cosine": helping[number]})
 
 
 def unmeasured(case: Case) -> Iterator[Finding]:

@@ -44,6 +44,16 @@ class Probe:
 
     bands: tuple[Band, ...]
 
+    @property
+    def helping(self) -> tuple[float, ...]:
+        """The cosine of what each model changes with what photos miss, over all bands; empty without photos."""
+        if not all(band.target for band in self.bands):
+            return ()
+        target = np.sum([band.target for band in self.bands], axis=0)
+        squares = np.sum([np.diagonal(band.gram) for band in self.bands], axis=0)
+        sizes = np.sqrt((squares * sum(band.error for band in self.bands)).clip(min=0.0))
+        return tuple(map(float, np.divide(target, sizes, out=np.zeros_like(sizes), where=sizes > 0)))
+
 
 def overlap(probe: Probe, band: str | None = None) -> Table:
     """The N×N cosines, from -1 to 1, of what the models change: in the band of this name, or their mean over all.
