@@ -126,7 +126,7 @@ def led_verdict(world: World, arms: tuple[Grid, ...]) -> Verdict:
     for look, size in enumerate(look_sizes(len(arms[0])), 1):
         hits = [arm[:size] > 0 for arm in arms]
         leader, rival = (max(pair, key=lambda one: one.sum()) for pair in (hits[:2], hits[2:]))
-        found = judge(compare(leader, rival, world.names[:size], draws=0), look)
+        found = judge(compare(leader, rival, world.names[:size], draws=0), look, of=2)
         if found is not None:
             return found
     raise AssertionError("the last look has a verdict")

@@ -43,7 +43,8 @@ class Confirmation:
         The verdict is "confirmed" where all of that interval is above 0.
         """
         found = None if self.leader is None else self.against_rival(study, self.leader)
-        return found and (found, at_boundary(found.mean, boundaries(self.look[1])[self.look[0] - 1]))
+        limits = boundaries(self.look[1], len(mixes_of(self.arms)) or 1)
+        return found and (found, at_boundary(found.mean, limits[self.look[0] - 1]))
 
     def against_rival(self, study: Study, arm: int) -> Difference | None:
         """Perfect shares of an arm less those of the rival, on the shots that both have; None for the rival itself."""
@@ -56,9 +57,8 @@ def confirm(study: Study, arms: Sequence[Arm], shots: int) -> Confirmation:
     """All arms on at most so many fresh shots; stops at the look that decides between the leading mix and its rival.
 
     The rival is the single model that is perfect most often on these very shots: chosen by luck too, so that the mix
-    has the harder case. The leader may be chosen by luck as well, of two: what that adds to false claims that it is
-    better, it takes from false claims that it is worse (docs/concepts/statistics.md). Arms that are only shown beside
-    the others get fewer shots.
+    has the harder case. Where the leader is chosen as well, of two, it has to be clearer. Arms that are only shown
+    beside the others get fewer shots.
     """
     sizes = whole_blocks(shots)
     fresh = confirmation_shots(study.plan)
@@ -69,7 +69,7 @@ def confirm(study: Study, arms: Sequence[Arm], shots: int) -> Confirmation:
         scores = _scores(study, arms, [taken[: min(size, aside) if arm.is_aside else size] for arm in arms])
         rival, leader = rival_of(study, arms, scores), leader_of(study, arms, scores)
         pair = () if rival is None or leader in (rival, None) else (scores[leader], scores[rival])
-        verdict = _verdict(study, pair, taken, (look, len(sizes)))
+        verdict = _verdict(study, pair, taken, (look, len(sizes)), len(mixes_of(arms)) or 1)
         if verdict is not None:
             return Confirmation(tuple(arms), taken, scores, rival, leader, verdict, (look, len(sizes)))
         told = _evidence(study, pair, taken)
@@ -96,8 +96,12 @@ def leader_of(study: Study, arms: Sequence[Arm], scores: Sequence[Sequence[Score
     """The number of the mix, the search's or the preset, that is perfect most often; the first of arms given."""
     if any(arm.role == "given" for arm in arms):
         return 0
-    mixes = [number for number, arm in enumerate(arms) if arm.role in ("mix", "preset") and arm.is_mixed]
-    return max(mixes, key=lambda number: int(study.perfect(scores[number]).sum()), default=None)
+    return max(mixes_of(arms), key=lambda number: int(study.perfect(scores[number]).sum()), default=None)
+
+
+def mixes_of(arms: Sequence[Arm]) -> list[int]:
+    """The numbers of those that the leader is chosen among; none where arms were given."""
+    return [number for number, arm in enumerate(arms) if arm.role in ("mix", "preset") and arm.is_mixed]
 
 
 def differ(study: Study, first: Sequence[Score], second: Sequence[Score], shots: Sequence[Shot]) -> Difference:
@@ -114,12 +118,12 @@ def _scores(study: Study, arms: Sequence[Arm], shots: Sequence[Sequence[Shot]]) 
 
 
 def _verdict(
-    study: Study, pair: Sequence[Sequence[Score]], shots: Sequence[Shot], look: tuple[int, int]
+    study: Study, pair: Sequence[Sequence[Score]], shots: Sequence[Shot], look: tuple[int, int], of: int
 ) -> Verdict | None:
-    """What may be said of the first of a pair; nothing before the last look where there is no pair."""
+    """What may be said of the first of a pair, chosen of so many; nothing before the last look where there is none."""
     if not pair or len(shots) < 2:
         return Verdict.UNVERIFIED if look[0] == look[1] else None
-    return judge(differ(study, pair[0], pair[1], shots), *look)
+    return judge(differ(study, pair[0], pair[1], shots), *look, of=of)
 
 
 def _evidence(study: Study, pair: Sequence[Sequence[Score]], shots: Sequence[Shot]) -> str:

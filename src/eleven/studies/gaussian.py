@@ -17,10 +17,10 @@ from eleven.studies.theory import Theory
 
 Floats = NDArray[np.float64]
 
-SHAPES = ((1.0, 0.03, 1.2), (1.5, 0.15, 1.2), (2.0, 0.4, 0.6))
+SHAPES = ((1.0, 0.03, 1.2), (1.5, 0.15, 1.2), (2.0, 0.4, 0.6), (2.0, 1.5, 0.5))
 """How much theory's beliefs are doubted, by how many units of luck it may be wrong, and over which distance."""
 
-BELIEFS = (0.9, 0.07, 0.03)
+BELIEFS = (0.88, 0.07, 0.03, 0.02)
 """How much each of these shapes is believed before any picture."""
 
 NEGLIGIBLE = 0.01

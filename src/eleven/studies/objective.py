@@ -11,8 +11,11 @@ from eleven.errors import ElevenError, UsageError
 from eleven.scorers.scorer import Score
 from eleven.studies.thresholds import Thresholds
 
-LOWEST, HIGHEST = -4.0, 2.0
-"""Between which a likeness lies; a miss whatever its likeness has the lowest."""
+LOWEST, UNLIKE, HIGHEST = -4.0, -3.5, 2.0
+"""Between which a likeness lies: a miss whatever its likeness has the lowest, and a picture of somebody else is above.
+
+So a search can tell pictures that a mix has ruined from those that are only unlike, as those of a weak mix are.
+"""
 
 PROMPT_SPREAD = 0.25
 """The share of a prompt that counts as much as one spread of real photos."""
@@ -50,7 +53,7 @@ class Objective:
     def likeness(self, score: Score) -> float:
         """The weighted mean of what was measured: 0 is just perfect, one is the spread of real photos.
 
-        It lies from -4 to 2; a fault and an unknown overall likeness are -4. A prompt shown beyond the share adds none.
+        It lies from -3.5 to 2; a fault and an unknown overall likeness are -4. A prompt shown beyond the share adds none.
         """
         parts = [(weight, above) for weight, above, _ in self.parts(score) if weight]
         if is_miss(score) or not parts:
@@ -89,7 +92,7 @@ def is_miss(score: Score) -> bool:
 
 
 def clipped(value: float) -> float:
-    """The value between the lowest and the highest likeness; ElevenError where it is not a number."""
+    """The value between that of somebody else and the highest likeness; ElevenError where it is not a number."""
     if not isfinite(value):
         raise ElevenError(f"The scorer gave a score of {value}.", hint="Its author should give None for what it lacks.")
-    return min(HIGHEST, max(LOWEST, value))
+    return min(HIGHEST, max(UNLIKE, value))

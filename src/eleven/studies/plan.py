@@ -78,7 +78,7 @@ class Plan(BaseModel):
         strengths, values = row[: len(self.models)], row[len(self.models) :]
         turned = {
             address: round(value, DIGITS)
-            for knob, value in zip(self.knobs, values, strict=bool(values))
+            for knob, value in zip(self.knobs, values, strict=len(values) > 0)
             for address in (knob.addresses if round(value, DIGITS) != knob.neutral else ())
         }
         return tuple(

@@ -31,11 +31,15 @@ class Verdict(StrEnum):
     UNVERIFIED = "unverified"
 
 
-def boundaries(looks: int = LOOKS) -> tuple[float, ...]:
-    """The size of z that ends a comparison at each of equally spaced looks (O'Brien and Fleming 1979)."""
+def boundaries(looks: int = LOOKS, of: int = 1) -> tuple[float, ...]:
+    """The size of z that ends a comparison at each of equally spaced looks (O'Brien and Fleming 1979).
+
+    `of` is among how many arms the first was chosen by the same shots: as if each of them had been compared.
+    """
     if not 1 <= looks <= len(FINAL):
         raise UsageError(f"{looks} looks are not planned for.", hint=f"Choose 1 to {len(FINAL)}.")
-    return tuple(FINAL[looks - 1] * (looks / look) ** 0.5 for look in range(1, looks + 1))
+    last = FINAL[looks - 1] * z_of(ERROR_RATE / of) / z_of(ERROR_RATE)
+    return tuple(last * (looks / look) ** 0.5 for look in range(1, looks + 1))
 
 
 def look_sizes(shots: int, looks: int = LOOKS) -> tuple[int, ...]:
@@ -43,14 +47,16 @@ def look_sizes(shots: int, looks: int = LOOKS) -> tuple[int, ...]:
     return tuple(ceil(shots * look / looks) for look in range(1, looks + 1))
 
 
-def judge(difference: Difference, look: int, looks: int = LOOKS, margin: float = MARGIN) -> Verdict | None:
-    """The verdict at one of the looks, counted from 1; None is to go on.
+def judge(
+    difference: Difference, look: int, looks: int = LOOKS, margin: float = MARGIN, *, of: int = 1
+) -> Verdict | None:
+    """The verdict at one of the looks, counted from 1; None is to go on. `of` is as for `boundaries`.
 
     `margin` is the difference that makes none in practice: 0.05 are five points of a hit-rate. The z of a look is that
     with the p-value of t over prompts, so that few prompts need more evidence; with too few to tell of others, only
     the last look ends a comparison.
     """
-    limit = boundaries(looks)[look - 1]
+    limit = boundaries(looks, of)[look - 1]
     if difference.this_prompt_only and look < looks:
         return None
     reached = z_of(difference.p_value)

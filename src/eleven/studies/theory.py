@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 LEVEL_SPREAD = 10.0
 """How uncertain the level of likeness is, in units of luck: nothing is known of it."""
 
-DEPTH, DEPTH_SPREAD = 1.8, 0.5
+DEPTH, DEPTH_SPREAD = 1.8, 0.8
 """How much likeness an error of one costs, in units of luck, and how uncertain its logarithm is."""
 
 GOAL_SPREAD = 0.12
