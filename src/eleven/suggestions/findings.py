@@ -90,11 +90,6 @@ def strangers(case: Case) -> Iterator[Finding]:
             yield Finding("stranger", "warning", (number,), text, hint, {"prediction_cosine": max(others)})
 
 
-def help_of(case: Case) -> tuple[float, ...]:
-    """The cosine of each model's effect on predictions with what the photos miss of the base's; empty without photos."""
-    return case.probe.helping if case.probe is not None else ()
-
-
 def helps(helping: Sequence[float], number: int) -> bool:
     """Whether a model helps with the photos as one of their concept does."""
     return helping[number] > max(0.0, HELPS * max(helping))
