@@ -41,7 +41,7 @@ MOST = 400
 
 @dataclass(frozen=True)
 class Trial:
-    """Models by number, the findings that they should raise (a kind, the models), and the kind of the trial."""
+    """Models by number, the places of those that should be told, and what kind of set it is."""
 
     numbers: tuple[int, ...]
     wanted: frozenset[int]
@@ -145,7 +145,7 @@ def judged(case: Case, trial: Trial) -> tuple[bool, bool]:
     redundant = [one.files for one in find(case) if one.kind == "redundant"]
     strange = {number for one in find(case) if one.kind in TOLD[1:] for number in one.files}
     if trial.kind == "one run":
-        return (0, 1) in redundant, bool(strange) or any(set(pair) != trial.wanted for pair in redundant)
+        return (0, 1) in redundant, bool(strange) or any(frozenset(pair) != trial.wanted for pair in redundant)
     return trial.wanted <= strange, bool(redundant) or bool(strange - trial.wanted)
 
 

@@ -43,7 +43,7 @@ class Reading:
 
     @property
     def zone(self) -> Zone:
-        """The zone of the effect; the additivity has no line, as it is at its least near good totals and never small."""
+        """The zone of the effect; the additivity has no line, being least near good totals and never small."""
         return self.limits.zone(self.effect)
 
     @property

@@ -17,9 +17,9 @@ REDUNDANT, SAME_FACTORS = 0.7, 0.35
 tenth and all of the steps have 0.44 and 0.51 and more, trainings apart 0.28 and 0.07 at most."""
 ALIKE, STRANGE = 0.95, 0.45
 """Cosines of predictions above and below which models count as one, and as strangers. In the lab models of one person
-have 0.54 and more with another of theirs, those of others 0.37 at most; two runs on the same photos have up to 0.91."""
+have 0.46 and more with another of theirs, those of others 0.37 at most; two runs on the same photos have up to 0.91."""
 HELPS = 0.5
-"""Of the best model's cosine with what photos miss, what another of the same concept has at least: in the lab 0.68, and
+"""Of the best model's cosine with what photos miss, what another of the same concept has at least: in the lab 0.57, and
 one of another concept 0.40 at most."""
 STARTED_ALIKE = 0.3
 """The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
@@ -88,11 +88,6 @@ def strangers(case: Case) -> Iterator[Finding]:
             text += f"(overlap {max(others):.2f} at most): another concept, another word, or another base."
             hint = "Check its trigger word and its base, or leave it out."
             yield Finding("stranger", "warning", (number,), text, hint, {"prediction_cosine": max(others)})
-
-
-def help_of(case: Case) -> tuple[float, ...]:
-    """The cosine of each model's effect on predictions with what the photos miss of the base's; empty without photos."""
-    return case.probe.helping if case.probe is not None else ()
 
 
 def helps(helping: Sequence[float], number: int) -> bool:
