@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, final
 
-from eleven.amplification.zones import ADDITIVITY, EFFECT, EFFECT_AT_BEST, Limits, Zone, worst
+from eleven.amplification.zones import EFFECT, EFFECT_AT_BEST, Limits, Zone
 
 if TYPE_CHECKING:
     from eleven.amplification.spectra import Spectra
@@ -22,7 +22,7 @@ class Reading:
     there what their weights do not show. The norm ratio is that of the weights, each model's change counted in its own
     norm, since norms of different techniques cannot be compared: `ratio` of all of them, `components`, `blocks`, and
     `layers`, the 95th percentile over layers. A base adds the spectra; measured predictions add `additivity` (how far
-    the mix is from the sum of its models, over that sum) and `gain` (the effect as measured).
+    the mix is from the sum of its models, over that sum) and `gain` (the effect as measured), which decide no zone.
     """
 
     total: float
@@ -43,24 +43,19 @@ class Reading:
 
     @property
     def zone(self) -> Zone:
-        """The worse zone of the effect and, where it is known, of the additivity."""
-        return worst(self.limits.zone(self.effect), ADDITIVITY.zone(self.additivity or 0.0))
+        """That of the effect."""
+        return self.limits.zone(self.effect)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the zone is not green, each in a sentence."""
-        found: list[str] = []
-        if self.limits.zone(self.effect) != "green":
-            found.append(
-                f"The strengths add up to {self.total:.2f}, which does about {self.effect:.2f} × what one model does "
-                f"alone; past {self.limits.red:g} × pictures usually collapse: here from {self.edge:.2f} in total."
-            )
-        if self.additivity is not None and ADDITIVITY.zone(self.additivity) != "green":
-            found.append(
-                f"What the models change does not add up: predictions are off by {100 * self.additivity:.0f} % of the "
-                f"sum; past {100 * ADDITIVITY.red:.0f} % pictures usually collapse."
-            )
-        return tuple(found)
+        if self.zone == "green":
+            return ()
+        told = (
+            f"The strengths add up to {self.total:.2f}, which does about {self.effect:.2f} × what one model does "
+            f"alone; past {self.limits.red:g} × pictures usually collapse: here from {self.edge:.2f} in total."
+        )
+        return (told,)
 
     @property
     def edge(self) -> float:

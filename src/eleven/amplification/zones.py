@@ -34,12 +34,3 @@ fall by a third behind it and whose best total lies before it (docs/concepts/col
 EFFECT = Limits(1.35, 1.5)
 """Of the effect, in what a model does at strength 1: a rule of thumb, above all usual presets. Which strength is best
 for a model alone differs from person to person, and files do not tell it: this fits 5 of the 15."""
-
-ADDITIVITY = Limits(0.3, 0.4)
-"""Of how far the prediction of the mix is from the sum of what its models change, over that sum: past it strengths do
-not add up. In a toy two models lost half their hits at 0.24 to 0.41."""
-
-
-def worst(*zones: Zone) -> Zone:
-    """The most dangerous of them; green where there are none."""
-    return "red" if "red" in zones else "warn" if "warn" in zones else "green"

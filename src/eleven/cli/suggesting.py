@@ -55,8 +55,11 @@ def examined_by(setup: Setup, models: Sequence[Path], photos: Path | None, trigg
         return conclude(case)
     from eleven.engines.probing import probe_base
 
+    said = trigger or case.called
+    if not said:
+        note("no file tells its trigger word, so the base is asked without one; --trigger names it")
     with meter("predictions", None) as advance:
-        return conclude(case, probe_base(setup, models, photos, trigger, note, advance))
+        return conclude(case, probe_base(setup, models, photos, said, note, advance))
 
 
 def report(examined: Examined, outputs: Outputs) -> None:
