@@ -162,6 +162,7 @@ def test_a_base_tells_the_overlap_and_photos_the_proportions(models, tmp_path, p
     assert found["files"][0]["strength"] > found["files"][1]["strength"]
     setup, files, photos, trigger, *_ = probing[1]
     assert (setup.base, [str(path) for path in files], photos, trigger) == (base, models, tmp_path, "eve")
+    assert probing[0][3] == "sks person", "what the files tell"
     assert run(["suggest", *models, "--base", base, "--page", str(tmp_path / "page.html")]) == 0
     out = capsys.readouterr().out
     assert "predictions" in out

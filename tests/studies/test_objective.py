@@ -22,7 +22,7 @@ OBJECTIVE = Objective(THRESHOLDS)
         (Score(0.6, 3.0, 0.25), -0.2),
         (Score(9.0), 2.0),
         (Score(-9.0), -3.5),
-        (Score(9.0, -99.0), -1.0),
+        (Score(9.0, -99.0), -0.75),
         (Score(0.9, fault="no face"), -4.0),
         (Score(None, 9.0, 1.0), -4.0),
     ],

@@ -22,7 +22,7 @@ class Reading:
     there what their weights do not show. The norm ratio is that of the weights, each model's change counted in its own
     norm, since norms of different techniques cannot be compared: `ratio` of all of them, `components`, `blocks`, and
     `layers`, the 95th percentile over layers. A base adds the spectra; measured predictions add `additivity` (how far
-    the mix is from the sum of its models, over that sum) and `gain` (the effect as measured).
+    the mix is from the sum of its models, over that sum) and `gain` (the effect as measured), which decide no zone.
     """
 
     total: float
@@ -43,19 +43,19 @@ class Reading:
 
     @property
     def zone(self) -> Zone:
-        """The zone of the effect; the additivity has no line, being least near good totals and never small."""
+        """That of the effect."""
         return self.limits.zone(self.effect)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the zone is not green, each in a sentence."""
-        found: list[str] = []
-        if self.limits.zone(self.effect) != "green":
-            found.append(
-                f"The strengths add up to {self.total:.2f}, which does about {self.effect:.2f} × what one model does "
-                f"alone; past {self.limits.red:g} × pictures usually collapse: here from {self.edge:.2f} in total."
-            )
-        return tuple(found)
+        if self.zone == "green":
+            return ()
+        told = (
+            f"The strengths add up to {self.total:.2f}, which does about {self.effect:.2f} × what one model does "
+            f"alone; past {self.limits.red:g} × pictures usually collapse: here from {self.edge:.2f} in total."
+        )
+        return (told,)
 
     @property
     def edge(self) -> float:

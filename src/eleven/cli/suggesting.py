@@ -56,7 +56,10 @@ def examined_by(setup: Setup, models: Sequence[Path], photos: Path | None, trigg
     from eleven.engines.additivity import concluded
     from eleven.engines.probing import open_probe
 
-    with meter("predictions", None) as advance, open_probe(setup, models, photos, trigger, note, advance) as asked:
+    said = trigger or case.called
+    if not said:
+        note("no file tells its trigger word, so the base is asked without one; --trigger names it")
+    with meter("predictions", None) as advance, open_probe(setup, models, photos, said, note, advance) as asked:
         return concluded(case, asked)
 
 

@@ -48,6 +48,11 @@ class Case:
     base: Origin | None = None
     probe: Probe | None = None
 
+    @property
+    def called(self) -> str:
+        """The surest word of the first model that tells one; "" where none does."""
+        return next((model.origin.called for model in self.models if model.origin.called), "")
+
     def pairs(self) -> Iterator[tuple[Pair, Model, Model]]:
         """Every two models that both change layers."""
         for pair in self.anatomy.pairs:

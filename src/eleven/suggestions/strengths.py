@@ -87,9 +87,8 @@ def _total(count: int, overlap: float | None, single_best: float) -> tuple[float
         told = f"The usual start for {count} models: {each:.2f} each."
         return each * count, f"{told} How much they overlap is not known without a base."
     total = predicted_total(single_best, overlap, count)
-    told = (
-        f"{single_best:g} · {count} / (1 + {count - 1} · {overlap:.2f}) ≈ {total:.2f}, from the overlap of predictions in high noise."
-    )
+    shown = f"{single_best:g} · {count} / (1 + {count - 1} · {overlap:.2f}) ≈ {total:.2f}"
+    told = f"{shown}, from the overlap of predictions in high noise."
     return min(total, HIGHEST), told if total <= HIGHEST else f"{told} {HIGHEST:g} is the most that is suggested."
 
 
@@ -139,7 +138,9 @@ def _reason(case: Case, number: int, group: tuple[int, ...], *, by_photos: bool)
         return f"shares one place with {others}"
     if case.probe is not None:
         return (
-            "half by how much it helps with the photos, half an even share" if by_photos else "by how much it changes predictions"
+            "half by how much it helps with the photos, half an even share"
+            if by_photos
+            else "by how much it changes predictions"
         )
     ratio, alike = relative_norm(case, number)
     if ratio < WEAK:
