@@ -53,7 +53,7 @@ class Objective:
     def likeness(self, score: Score) -> float:
         """The weighted mean of what was measured: 0 is just perfect, one is the spread of real photos.
 
-        It lies from -3.5 to 2; a fault and an unknown overall likeness are -4. A prompt shown beyond the share adds none.
+        It lies from -3.5 to 2; a fault and an unknown overall likeness are -4. A prompt beyond the share adds none.
         """
         parts = [(weight, above) for weight, above, _ in self.parts(score) if weight]
         if is_miss(score) or not parts:
