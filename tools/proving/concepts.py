@@ -1,4 +1,4 @@
-"""The main job on people whom nothing was built with: what `tune` says, and what a thousand further shots say."""
+"""The main job on people whom nothing was built with: what `tune` says, and what further shots say."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from proving.training import OWN, PEOPLE, Recipe, adapter, train
 FIRST = 930_000
 """Seeds of people and scenes from here on are among no training set, and were looked at by nobody before."""
 KINDS = ("person", "person", "person", "cat", "person")
-DIRECT, FEWER = 1000, 400
+DIRECT, FEWER = 500, 400
 DTYPE = "bf16"
 WEAK = Recipe("weak", "lora", range(3), 21, adapter(1, "1e-3", 40))
 

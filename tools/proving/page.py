@@ -46,7 +46,7 @@ for the negative prompt can be baked.
 TUNING = """## The main job on newcomers
 
 People whom nothing was built with: `eleven tune` with its usual budget, then the mix and its rival, the best single, on
-a thousand further shots each (400 for *two people* and *one good model*); in bfloat16.
+further shots of other seeds, in bfloat16.
 """
 
 
@@ -145,6 +145,7 @@ def tuning_table(rows: Sequence[Data]) -> str:
         "mix",
         "verdict of `tune`",
         "mix less single, tuned",
+        "further shots",
         "mix %, direct",
         "single %, direct",
         "mix less single, direct",
@@ -155,6 +156,7 @@ def tuning_table(rows: Sequence[Data]) -> str:
             " + ".join(f"{at:.2g}" for at in row["mix"]),
             row["outcome"],
             points(row["tuned"]["difference"]),
+            str(row["direct"]["mix"]["shots"]),
             f"{100 * row['direct']['mix']['share']:.0f}",
             f"{100 * row['direct']['rival']['share']:.0f}",
             points(row["direct"]["difference"]),
