@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proving.claims import Claim, mean, verdict
+from proving.claims import Claim, disagree, mean, verdict
 from proving.page import page
 from proving.rules import best_total
 from proving.totals import summit
@@ -50,6 +50,12 @@ def test_every_arm_has_enough_shots_and_its_interval_around_its_rate():
 def test_verdicts(points, interval, expected):
     low, high = interval
     assert verdict(Claim("", "", points), ((low + high) / 2, low, high), 0.05) == expected
+
+
+def test_people_disagree_only_where_both_are_sure():
+    up, down, open_ = (0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (-0.1, -0.3, 0.1)
+    assert disagree([up, open_, down])
+    assert not disagree([up, open_])
 
 
 def test_a_mean_of_people_is_surer_than_one():

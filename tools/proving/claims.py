@@ -78,21 +78,27 @@ def finding(claim: Claim, measured: Mapping[str, Mapping[str, Three]]) -> Findin
     measure = DECIDES if DECIDES in measured else next(iter(measured))
     together = mean([*measured[measure].values()])
     hits = measured.get("perfect")
-    told = verdict(claim, together, SMALL[measure])
+    apart = disagree([*measured[measure].values()])
+    told = "differs by person" if apart else verdict(claim, together, SMALL[measure])
     return Finding(claim, measure, measured[measure], together, told, hits and mean([*hits.values()]))
 
 
 def ages(pairs: Mapping[str, Mapping[str, Three]]) -> Finding:
     """The gain of the old face less that of the young one."""
     claim = next(one for one in CLAIMS if one.key == "old face")
-    likeness, hits = (apart(pairs[measure][OLD], pairs[measure][YOUNG]) for measure in (DECIDES, "perfect"))
+    likeness, hits = (less(pairs[measure][OLD], pairs[measure][YOUNG]) for measure in (DECIDES, "perfect"))
     return Finding(claim, DECIDES, {}, likeness, verdict(claim, likeness, SMALL[DECIDES]), hits)
 
 
-def apart(first: Three, second: Three) -> Three:
+def less(first: Three, second: Three) -> Three:
     """The difference of two independent differences."""
     middle, error = first[0] - second[0], sqrt(half(first) ** 2 + half(second) ** 2)
     return middle, middle - error, middle + error
+
+
+def disagree(each: Sequence[Three]) -> bool:
+    """Whether one person's interval is above 0 and another's below."""
+    return any(low > 0 for _, low, _ in each) and any(high < 0 for _, _, high in each)
 
 
 def mean(each: Sequence[Three]) -> Three:

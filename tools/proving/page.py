@@ -29,7 +29,7 @@ CLAIMS = """## What people say of mixing
 
 Differences of the mean likeness that a search goes by, in spreads of real photos, which decide, as a picture tells more
 of it than a hit does; or of overall and detail likeness in hundredths where the claim is about those. *Together* is the
-mean over people. The last column is the difference of perfect shares, over all people.
+mean over people; a claim differs by person where one's interval is above 0 and another's below. The last column is the difference of perfect shares, over all people.
 """
 TOTALS = """## Over the total
 
