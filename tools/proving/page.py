@@ -29,7 +29,8 @@ CLAIMS = """## What people say of mixing
 
 Differences of the mean likeness that a search goes by, in spreads of real photos, which decide, as a picture tells more
 of it than a hit does; or of overall and detail likeness in hundredths where the claim is about those. *Together* is the
-mean over people; a claim differs by person where one's interval is above 0 and another's below. The last column is the difference of perfect shares, over all people.
+mean over people; a claim differs by person where one's interval is above 0 and another's below. The last column is the
+difference of perfect shares, over all people.
 """
 TOTALS = """## Over the total
 
@@ -157,13 +158,18 @@ def tuning_table(rows: Sequence[Data]) -> str:
             row["outcome"],
             points(row["tuned"]["difference"]),
             str(row["direct"]["mix"]["shots"]),
-            f"{100 * row['direct']['mix']['share']:.0f}",
-            f"{100 * row['direct']['rival']['share']:.0f}",
+            percent(row["direct"]["mix"]),
+            percent(row["direct"]["rival"]),
             points(row["direct"]["difference"]),
         )
         for row in rows
     ]
     return "\n".join([head, *told, ""])
+
+
+def percent(rate: Data) -> str:
+    """A share of the results file."""
+    return f"{100 * rate['hits'] / rate['shots']:.0f}"
 
 
 def points(difference: Data | None) -> str:
