@@ -104,7 +104,7 @@ def totals_table(rows: Sequence[Data]) -> str:
             (total for total, share in zip(row["totals"], row["perfect"], strict=True) if is_lost(row, total, share)),
             None,
         )
-        alone = ", ".join(f"{at:.2g}" for at in row["singles"].values())
+        alone = ", ".join(f"{row['singles'][kind]:.2g}" for kind in row["models"])
         told.append(
             cells(
                 row["person"],

@@ -22,6 +22,8 @@ from eleven.studies.study import Study
 from eleven.suggestions.probe import predicted_total
 
 Row = tuple[float, ...]
+TRACE = 0.05
+"""A strength below this shows in no picture."""
 
 
 @final
@@ -97,7 +99,7 @@ def find(study: Study, shares: Allotment) -> Searched:
         space = space.capped(highest_total(study, alone, beginning.predicted_total))
     study.tell("search")
     steps = tuple(search(space, measure, shares.search, seed, beginning))
-    best = steps[-1].best
+    best = without_traces(space, steps[-1].best)
     if not alone:
         alone = (Alone(0, best[0], steps[-1].estimate, best[1:]),)
     study.tell("what each model adds, and other totals")
@@ -106,6 +108,13 @@ def find(study: Study, shares: Allotment) -> Searched:
     measure([*dropped, *swept])
     trials = tuple((step.phase, one) for step in steps for one in step.asked)
     return Searched(best, steps, alone, trials, dropped, swept)
+
+
+def without_traces(space: Space, best: Row) -> Row:
+    """The mix without models that are as good as not in it, where their ranges allow that."""
+    lows = [low for low, _ in space.strength_ranges]
+    kept = (0.0 if low == 0 and at < TRACE else at for low, at in zip(lows, best, strict=False))
+    return (*kept, *best[space.count :])
 
 
 def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
