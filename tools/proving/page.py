@@ -44,6 +44,11 @@ same 80 fresh shots, in bfloat16; *gain* is against the plain sum. `functional` 
 no command collects. *Predictions mixed* is v₀ + Σ s·(vᵢ − v₀) at every step. Neither that nor the rules over steps and
 for the negative prompt can be baked.
 """
+STEERING = """## Steering detail
+
+A mix of three models that a search of 170 pictures found, moved by `--detail`, on the same fresh shots; the interval of
+the change is of pairs. Made by `python tools/measure_steering.py --work DIR --json FILE`.
+"""
 TUNING = """## The main job on newcomers
 
 People whom nothing was built with: `eleven tune` with its usual budget, then the mix and its rival, the best single, on
@@ -60,6 +65,8 @@ def page(data: Data) -> str:
         parts += [TOTALS, totals_table([row for rows in found.values() for row in rows])]
     if found := data.get("rules", {}):
         parts += [RULES, *(rules_table(name, rows) for name, rows in found.items())]
+    if found := data.get("steering", {}):
+        parts += [STEERING, *(steering_table(name, one) for name, one in found.items())]
     if found := data.get("tuning", {}):
         parts += [TUNING, tuning_table([*found.values()])]
     return "\n".join(parts)
@@ -137,6 +144,22 @@ def rules_table(name: str, rows: Sequence[Data]) -> str:
 def gain(found: Data | None) -> tuple[str, str]:
     """A difference and its p-value."""
     return ("–", "–") if found is None else (within(found["difference"], 100, "+.0f"), f"{found['p']:.3f}")
+
+
+def steering_table(name: str, one: Data) -> str:
+    """One person's settings of detail."""
+    head = table_head("--detail", "strengths", "shots", "overall", "detail", "change of detail")
+    told = [
+        cells(
+            f"{row['detail']:+g}",
+            " + ".join(f"{at:.2f}" for at in row["strengths"]),
+            str(row["shots"]),
+            *(within(row[part], 1, ".3f") for part in ("overall", "detail_score")),
+            within(row["detail_change"], 1, "+.4f"),
+        )
+        for row in one["settings"]
+    ]
+    return "\n".join([f"### {name.capitalize()}\n", head, *told, ""])
 
 
 def tuning_table(rows: Sequence[Data]) -> str:
