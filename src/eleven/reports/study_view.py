@@ -109,7 +109,9 @@ def _notes(case: Case, searched: Searched | None) -> Iterator[Note]:
     for one in case.calibration.advice:
         yield Note("warning", f"{one.text} {one.hint}")
     if searched and searched.reading and searched.reading.zone == "red":
-        told = "The meter goes by files and by few pictures of each model: where its own pictures are good, they are right."
+        told = (
+            "It goes by files and by few pictures of each model: where the mix's own pictures are good, they are right."
+        )
         yield Note("advice", f"The mix that was found lies in the red zone of the collapse meter. {told}")
     if searched and searched.detail:
         yield Note("advice", f"The mix was steered for detail {searched.detail:+g} after the search.")
