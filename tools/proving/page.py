@@ -135,15 +135,21 @@ def rules_table(name: str, rows: Sequence[Data]) -> str:
     """One person's rules."""
     head = table_head("rule", "best total", "perfect %", "overall", "detail", "gain, points", "p")
     told = [
-        cells(row["arm"], f"{row['total']:g}", *(measures(row)[at] for at in (0, 2, 3)), *gain(row["gain"]))
+        cells(
+            row["arm"],
+            f"{row['total']:g}",
+            within(row["perfect"], 100, ".0f"),
+            *gain(row["gains"]["likeness"], 1, "+.2f"),
+            *gain(row["gains"]["perfect"], 100, "+.0f"),
+        )
         for row in rows
     ]
     return "\n".join([f"### {name.capitalize()}\n", head, *told, ""])
 
 
-def gain(found: Data | None) -> tuple[str, str]:
+def gain(found: Data | None, scale: float, form: str) -> tuple[str, str]:
     """A difference and its p-value."""
-    return ("–", "–") if found is None else (within(found["difference"], 100, "+.0f"), f"{found['p']:.3f}")
+    return ("–", "–") if found is None else (within(found["difference"], scale, form), f"{found['p']:.3f}")
 
 
 def steering_table(name: str, one: Data) -> str:

@@ -38,8 +38,11 @@ def compared(stand: Stand, rules: Mapping[str, Fields], base: Arm | None = None)
         total = best_total(lambda at, fields=fields: stand.likeness(equal(at), SEARCHED, **fields))
         arm = Arm(rule, equal(total), stand.scores(equal(total), SHOTS, **fields))
         base = base or arm
-        gain = None if arm is base else difference(study, (arm, base), prompts, "perfect")
-        rows.append(row(study, arm, prompts) | {"total": total, "gain": gain})
+        gains = {
+            measure: None if arm is base else difference(study, (arm, base), prompts, measure)
+            for measure in ("likeness", "perfect")
+        }
+        rows.append(row(study, arm, prompts) | {"total": total, "gains": gains})
     return rows
 
 
