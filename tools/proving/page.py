@@ -133,7 +133,7 @@ def is_lost(row: Data, total: float, share: float) -> bool:
 
 def rules_table(name: str, rows: Sequence[Data]) -> str:
     """One person's rules."""
-    head = table_head("rule", "best total", "perfect %", "overall", "detail", "gain, points", "p")
+    head = table_head("rule", "best total", "perfect %", "gain in likeness", "p", "gain in perfect, points", "p")
     told = [
         cells(
             row["arm"],
