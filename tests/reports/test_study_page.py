@@ -207,8 +207,6 @@ def test_a_browser_draws_all_shots_without_complaint(made, tmp_path):
     folder, study = made
     path = write_report(study, folder)
     flags = "--headless --no-sandbox --disable-background-networking --dump-dom --virtual-time-budget=3000"
-    # rows are drawn as they come into view
-    flags += " --window-size=1280,9000"
     command = ["chromium", *flags.split(), f"--user-data-dir={tmp_path}", "--enable-logging=stderr", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert "CONSOLE" not in done.stderr

@@ -67,6 +67,7 @@
       const chunk = make("div");
       chunk.shots = shown.slice(start, start + CHUNK);
       chunk.style.height = `${height * chunk.shots.length}px`;
+      if (!start) chunk.append(...chunk.shots.map(row));
       chunks.push(chunk);
       watch.observe(chunk);
     }
