@@ -32,7 +32,8 @@ OUTSIDE_STEPS = {"te", "TE", "TE2", "TE3", "vae", "VAE", *TEXT_ENCODERS, *TEXT_E
 
 Strength = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
 Rise = Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1)]
-Share = Annotated[float, Field(allow_inf_nan=False, ge=-2, le=2)]
+HIGHEST_SHARE = 2
+Share = Annotated[float, Field(allow_inf_nan=False, ge=-HIGHEST_SHARE, le=HIGHEST_SHARE)]
 PLAIN = {"rise": 0.0, "negative": 1.0}
 """Fields of a part that are not written where they are so: recipes and digests know nothing of them then."""
 Value = TypeVar("Value")

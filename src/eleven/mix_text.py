@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from eleven.effects import KEY, Effect, effects_from_data
 from eleven.errors import UsageError
-from eleven.mix import Mix, Part
+from eleven.mix import HIGHEST_SHARE, Mix, Part
 
 Read = TypeVar("Read")
 RECIPES = {".toml": Mix.from_toml, ".json": Mix.from_json}
@@ -107,7 +107,7 @@ def parse_part(text: str) -> Part:
     if abs(rise) > 1:
         raise UsageError(f"{text!r}: a rise of {rise:g} is not between -1 and 1.", hint="Write FILE:0.7,rise=0.5.")
     negative = at.pop(NEGATIVE, 1.0)
-    if abs(negative) > 2:
+    if abs(negative) > HIGHEST_SHARE:
         told = f"{text!r}: a share of {negative:g} for the negative prompt is not between -2 and 2."
         raise UsageError(told, hint="Write FILE:0.7,negative=0.5.")
     return Part(file=_file(head, text), strength=strength, at=at, rise=rise, negative=negative)

@@ -60,3 +60,8 @@ def test_a_capped_space_has_no_higher_totals_than_its_ranges_demand():
     assert Space(("a", "b")).capped(1.5).total_range == (0.8, 1.5)
     assert Space(("a", "b")).capped(9.0).total_range == Space(("a", "b")).total_range
     assert Space(("a", "b"), ((0.9, 1.0), (0.9, 1.0))).capped(1.5).total_range == (1.8, 1.8)
+
+
+def test_a_share_for_the_negative_prompt_that_no_mix_can_have_is_refused():
+    with pytest.raises(UsageError, match="share of 9 for the negative prompt"):
+        Space(("a", "b"), knobs=(Knob("negative", (0.0, 9.0), addresses=("negative",)),))

@@ -8,31 +8,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from eleven.lab.people import Concept, write_photos
+from lab.train_people import LAB, RECIPES, Recipe, adapter
 
-LAB = Path(__file__).resolve().parents[2] / "src" / "eleven" / "lab"
 PEOPLE = LAB / "people"
 PHOTOS = 24
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One fine-tune: its name, its photos by number, its seed and the settings of the training."""
-
-    name: str
-    technique: str
-    photos: range
-    seed: int
-    settings: tuple[str, ...]
-
-
-def adapter(rank: int, rate: str, steps: int = 500) -> tuple[str, ...]:
-    """The settings of an adapter of the lab's small UNet, as the shipped ones have them."""
-    told = ("--rank", str(rank), "--learning-rate", rate, "--text-learning-rate", "0", "--steps", str(steps))
-    return (*told, "--layers", "all", "--batch", "8")
 
 
 CLAIMS = (
@@ -41,12 +23,8 @@ CLAIMS = (
 )
 """Another LoRA on the first one's photos, with its own earlier state, and one of a pair's photos, steps and rank."""
 
-OWN = (
-    Recipe("lora-a", "lora", range(12), 1, adapter(8, "2e-3")),
-    Recipe("lora-b", "lora", range(12, 24), 2, adapter(8, "2e-3")),
-    Recipe("loha", "loha", range(24), 3, adapter(4, "3e-3")),
-)
-"""As the shipped people's."""
+OWN = RECIPES[:3]
+"""As the shipped people's: two LoRA on different photos, and a LoHa."""
 
 
 def train(concept: Concept, recipe: Recipe, work: Path) -> Path:

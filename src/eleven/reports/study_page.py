@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eleven.reports.contact import FIRST, MARKS, contact_data, contact_rows
 from eleven.reports.study import StudyView
@@ -13,6 +14,9 @@ from eleven.reports.study_results import to_json
 from eleven.reports.thumbnails import LIMIT
 from eleven.reports.verdict import number, percent, points, span, strengths_text, verdict_of
 from eleven.sheets.png import write_bytes
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGES = Path(__file__).parent / "pages"
 SYMBOLS = {
@@ -46,11 +50,11 @@ def write_report(study: StudyView, folder: Path) -> Path:
     return folder / "report.html"
 
 
-def render_page(study: StudyView, folder: Path, *, limit: int = LIMIT) -> str:
-    """The page as HTML; thumbnails take at most `limit` letters of it, and equal data give equal bytes."""
+def templates() -> Environment:
+    """The templates of all pages; a name that a page does not know is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    pages = Environment(
+    return Environment(
         loader=FileSystemLoader(PAGES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -58,6 +62,11 @@ def render_page(study: StudyView, folder: Path, *, limit: int = LIMIT) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def render_page(study: StudyView, folder: Path, *, limit: int = LIMIT) -> str:
+    """The page as HTML; thumbnails take at most `limit` letters of it, and equal data give equal bytes."""
+    pages = templates()
     pages.filters.update(number=number, percent=percent, points=points, span=span, strengths=strengths_text, took=took)
     style, script = ((PAGES / name).read_text("utf-8") for name in ("study.css", "study.js"))
     rows = contact_rows(study, folder, limit=limit)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from eleven.reports.charts.heat import draw_blocks, draw_matrices
 from eleven.reports.collapse import draw_collapse
 from eleven.reports.study_charts import NARROW, WIDE, Chart
-from eleven.reports.study_page import PAGES, hash_of
+from eleven.reports.study_page import PAGES, hash_of, templates
 from eleven.reports.suggestion_text import percent
 from eleven.reports.suggestion_view import SuggestionView
 from eleven.suggestions.probe import Table, as_table, cosines
@@ -17,16 +17,7 @@ STYLES = ("study.css", "suggestion.css")
 
 def render_suggestion(view: SuggestionView) -> str:
     """The page; equal views give equal bytes."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    pages = templates()
     pages.filters["percent"] = percent
     style = "".join((PAGES / name).read_text("utf-8") for name in STYLES)
     return pages.get_template("suggestion.html").render(

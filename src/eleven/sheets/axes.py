@@ -11,11 +11,10 @@ from string import ascii_lowercase
 from typing import final
 
 from eleven.errors import UsageError
-from eleven.mix import Mix, Part
+from eleven.mix import HIGHEST_SHARE, Mix, Part
 from eleven.mix_text import spell
 
 TOTAL, NEGATIVE = "total", "negative"
-LOWEST_SHARE, HIGHEST_SHARE = -2, 2
 MOST = 100
 """Values on one axis."""
 STRONGEST, FINEST = 100, Decimal("1e-6")
@@ -115,8 +114,8 @@ def _total_axis(text: str, mix: Mix, values: tuple[float, ...]) -> Axis:
 
 
 def _negative_axis(text: str, values: tuple[float, ...]) -> Axis:
-    if not all(LOWEST_SHARE <= value <= HIGHEST_SHARE for value in values):
-        raise UsageError(f"{text!r} leaves the range of a share.", hint=f"Write {LOWEST_SHARE} to {HIGHEST_SHARE}.")
+    if any(abs(value) > HIGHEST_SHARE for value in values):
+        raise UsageError(f"{text!r} leaves the range of a share.", hint=f"Write -{HIGHEST_SHARE} to {HIGHEST_SHARE}.")
     return Axis(NEGATIVE, None, NEGATIVE, values)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eleven.errors import UsageError
-from eleven.mix import preset
+from eleven.mix import HIGHEST_SHARE, preset
 from eleven.studies.gaussian import Points
 
 Floats = NDArray[np.float64]
@@ -85,6 +85,10 @@ class Space:
                     f"the range {low} to {high} of {name} holds no strength.", hint="Give LOW <= HIGH, from 0."
                 )
         _check_knobs(self.knobs)
+        widest = max((knob.range[1] for knob in self.knobs if NEGATIVE in knob.addresses), default=0.0)
+        if widest > HIGHEST_SHARE:
+            told = f"a share of {widest:g} for the negative prompt is too much."
+            raise UsageError(told, hint=f"Give at most {HIGHEST_SHARE}.")
         low, high = self.total_range
         if not 0 < low <= high:
             raise UsageError(
