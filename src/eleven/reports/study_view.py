@@ -269,8 +269,10 @@ def _preset_ahead(study: Study, confirmation: Confirmation) -> Difference | None
 
 
 def _enough(confirmation: Confirmation, arms: Sequence[Arm]) -> int | None:
+    """The estimate, where it is more than was measured: pictures that did not decide are no advice."""
     rival, leader = confirmation.rival, confirmation.leader
     if confirmation.verdict is not Verdict.UNVERIFIED or rival is None or leader in (None, rival):
         return None
     rates = [min(max(arm.perfect.share, 0.02), 0.98) for arm in (arms[leader], arms[rival])]
-    return None if abs(rates[0] - rates[1]) < 0.01 else needed_pairs(rates[0], rates[1])
+    pairs = 0 if abs(rates[0] - rates[1]) < 0.01 else needed_pairs(rates[0], rates[1])
+    return pairs if pairs > len(confirmation.shots) else None
