@@ -15,11 +15,15 @@ from eleven.raw import Factors
 Array: TypeAlias = NDArray[np.floating[Any]]
 Pair: TypeAlias = tuple[Array, Array]
 """Up (out, rank) and down (rank, in), whose product is meant."""
+Eigen: TypeAlias = tuple[NDArray[np.float64], Array, Array]
+"""Eigenvalues in falling order, eigenvectors, and their images."""
 
 COARSE, FINE = 1e-3, 1e-5
 """Below these shares of the largest, what a Gram matrix in float32 or float64 says of the smallest is rounding."""
-STEEP = 1e-4
-"""Below this share of the largest square, eigenvectors in float32 are not enough to divide by."""
+STEEP, CANCELLED = 1e-4, 1e-2
+"""Below this share of the largest square, eigenvectors in float32 are not enough to divide by; below this share of
+what its rank-one terms have, neither is a sum of them.
+"""
 SMALL, LOOKS, SETTLED = 96, (4, 6), 4e-6
 """Larger matrices are iterated on, until after one of these steps no more than this share of what is lost may lack."""
 SAFE = 1e-4
@@ -69,21 +73,18 @@ def nearest(pair: Pair, target: Target) -> Nearest:
     if up.shape[1] == 0:
         return Nearest(up, down, 0.0, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        root = _root(gram(up.T, np.float32), floor=COARSE)
-        quick = _optimum(pair, target, root, np.float32) if root is not None else None
+        quick = _optimum(pair, target, np.float32)
     if quick is not None and quick.kept < 1 - COARSE:
         return quick
-    fine = gram(up.T, np.float64)
-    root = _root(fine, floor=FINE)
-    found = _optimum(pair, target, _pseudo_root(fine) if root is None else root, np.float64)
+    found = _optimum(pair, target, np.float64)
     assert found is not None
     return found
 
 
-def gram(wide: Array, precision: type[np.floating[Any]]) -> NDArray[np.float64]:
-    """The rows' inner products, summed in this precision, as float64."""
+def gram(wide: Array, precision: type[np.floating[Any]]) -> Array:
+    """The rows' inner products in this precision."""
     summed = wide.astype(precision, copy=False)
-    return (summed @ summed.T).astype(np.float64)
+    return summed @ summed.T
 
 
 def squares(first: Pair, second: Pair, whole: float | None = None) -> tuple[float, float]:
@@ -124,78 +125,103 @@ def _norm(matrix: Array) -> float:
     return float(np.square(matrix, dtype=np.float64).sum())
 
 
-def _optimum(pair: Pair, target: Target, root: Array, precision: type[np.floating[Any]]) -> Nearest | None:
-    """With UᵀU = LLᵀ and C = LᵀVVᵀL = XS²Xᵀ the optimum is U·VVᵀLX√S⁻³ times (√S)⁻¹XᵀLᵀ·V.
+def _optimum(pair: Pair, target: Target, precision: type[np.floating[Any]]) -> Nearest | None:
+    """The optimum is U·(VVᵀB√S⁻³) times (√S⁻¹Bᵀ)·V, where UᵀU·VVᵀ·B = BS² and Bᵀ·VVᵀ·B = S².
 
     None where the precision does not hold the numbers, or its eigenvectors do not bear the division.
     """
     up, down = pair
-    downs = gram(down, precision)
-    left = root.astype(precision)
-    core = left.T @ downs.astype(precision) @ left
-    whole = float(np.trace(core, dtype=np.float64))
-    if not np.isfinite(core).all():
+    ups, downs = gram(up.T, precision), gram(down, precision)
+    whole = float(np.vdot(ups.astype(np.float64), downs.astype(np.float64)))
+    apart = float(np.vdot(ups.diagonal(), downs.diagonal()))
+    if precision is np.float32 and not CANCELLED * apart <= whole < np.inf:
         return None
-    squares, vectors = leading((core + core.T) / 2, target.rank)
+    found = leading(ups, downs, target.rank)
+    if found is None:
+        return None
+    squares, vectors, images = found
     rank = rank_to_keep(squares, whole, target)
-    squares, vectors = squares[:rank], root @ vectors[:, :rank]
+    squares = squares[:rank]
     if precision is np.float32 and rank and squares[-1] < STEEP * squares[0]:
         return None
     sizes = np.sqrt(np.sqrt(squares))
-    new_up = up @ (downs @ vectors / sizes**3).astype(up.dtype)
-    new_down = (vectors / sizes).T.astype(down.dtype) @ down
+    new_up = up @ (images[:, :rank] / sizes**3).astype(up.dtype)
+    new_down = (vectors[:, :rank] / sizes).T.astype(down.dtype) @ down
     return Nearest(new_up, new_down, whole, float(squares.sum()) / whole if whole > 0 else 1.0)
 
 
-def leading(core: Array, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A symmetric positive matrix's largest eigenvalues, in falling order, at least so many; and their vectors."""
-    found = _iterated(core.astype(np.float64), count) if len(core) > max(SMALL, 4 * count) else None
-    if found is not None:
-        return found
-    squares, vectors = np.linalg.eigh(core)
-    return np.maximum(squares[::-1].astype(np.float64), 0.0), vectors[:, ::-1].astype(np.float64)
+def leading(ups: Array, downs: Array, count: int) -> Eigen | None:
+    """The largest eigenvalues S² of UᵀU·VVᵀ, at least so many, and B and VVᵀ·B for them; in the matrices' precision.
+
+    None where UᵀU is singular but for float32's rounding.
+    """
+    found = _iterated(ups, downs, count) if len(ups) > max(SMALL, 4 * count) else None
+    return _decomposed(ups, downs) if found is None else found
 
 
-def _iterated(core: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _decomposed(ups: Array, downs: Array) -> Eigen | None:
+    """All of them: with UᵀU = LLᵀ and LᵀVVᵀL = XS²Xᵀ, B is LX."""
+    root = _root(ups, floor=COARSE if ups.dtype == np.float32 else FINE)
+    if root is None and ups.dtype == np.float32:
+        return None
+    left = (_pseudo_root(ups) if root is None else root).astype(ups.dtype)
+    core = left.T @ downs @ left
+    squares, vectors = np.linalg.eigh((core + core.T) / 2)
+    vectors = left @ vectors[:, ::-1]
+    return np.maximum(squares[::-1].astype(np.float64), 0.0), vectors, downs @ vectors
+
+
+def _iterated(ups: Array, downs: Array, count: int) -> Eigen | None:
     """The same by subspace iteration (Rutishauser 1970), twice as wide; None where it does not settle.
 
     What it falls short of the sum is at most Σ |residual|² over the distance to what is left out (Kato 1949).
     """
-    rows = np.arange(1.0, len(core) + 1)[:, None]
-    basis: NDArray[np.float64] | None = np.cos(rows * rows * np.arange(1.0, 2 * count + 1))
+    rows = np.arange(1.0, len(ups) + 1)[:, None]
+    start = np.cos(rows * rows * np.arange(1.0, 2 * count + 1)) * np.sqrt(downs.diagonal())[:, None]
+    basis = start.astype(ups.dtype)
     for step in range(max(LOOKS) + 1):
-        basis = _orthonormal(core @ basis)
-        if basis is None:
+        image = ups @ basis
+        turn = _orthonormal(basis.T @ image, shift=16 * float(np.finfo(ups.dtype).eps))
+        if turn is None:
             return None
         if step not in LOOKS:
+            basis = downs @ (image @ turn)
             continue
-        image = core @ basis
-        squares, turns = np.linalg.eigh(basis.T @ image)
-        last, squares, turns = squares[0], squares[: -count - 1 : -1], turns[:, : -count - 1 : -1]
-        vectors = basis @ turns
-        residuals = np.square(image @ turns - vectors * squares).sum(0)
-        if (residuals <= SETTLED / count * (np.trace(core) - squares.sum()) * (squares - last)).all():
-            return squares, vectors
+        basis, image = basis @ turn, image @ turn
+        turn = _orthonormal(basis.T @ image)
+        if turn is None:
+            return None
+        basis, image = basis @ turn, image @ turn
+        found = downs @ image
+        squares, turns = np.linalg.eigh(image.T @ found)
+        last, squares, turns = squares[0], squares[: -count - 1 : -1].astype(np.float64), turns[:, : -count - 1 : -1]
+        rest = found @ turns - basis @ (turns * squares.astype(ups.dtype))
+        residuals = (rest * (ups @ rest)).sum(0)
+        lost = np.vdot(ups, downs) - squares.sum()
+        gaps = np.maximum(squares - last, np.finfo(np.float64).tiny)
+        if (residuals / gaps).sum() <= SETTLED * lost:
+            return squares, image @ turns, found @ turns
+        basis = found
     return None
 
 
-def _orthonormal(basis: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """The same space's basis by Cholesky; None where it has fewer dimensions."""
-    root = _root(basis.T @ basis, floor=FINE)
-    return None if root is None else basis @ np.linalg.inv(root).T
+def _orthonormal(square: Array, shift: float = 0.0) -> Array | None:
+    """What makes columns with these inner products orthonormal, with a shift nearly so; None where it fails."""
+    root = _root(square + shift * square.trace() * np.eye(len(square), dtype=square.dtype), floor=FINE)
+    return None if root is None else np.linalg.inv(root).T.astype(square.dtype)
 
 
-def _root(matrix: NDArray[np.float64], *, floor: float) -> NDArray[np.float64] | None:
+def _root(matrix: Array, *, floor: float) -> NDArray[np.float64] | None:
     """L with LLᵀ = matrix, by Cholesky; None where the matrix is singular but for `floor`."""
     try:
-        lower: NDArray[np.float64] = np.linalg.cholesky(matrix).astype(np.float64, copy=False)
+        lower = np.linalg.cholesky(matrix.astype(np.float64, copy=False)).astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
         return None
     diagonal = lower.diagonal()
     return lower if diagonal.min() > floor * diagonal.max() else None
 
 
-def _pseudo_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pseudo_root(matrix: Array) -> Array:
     """The same from the eigenvectors that are not null, where models share directions."""
     squares, vectors = np.linalg.eigh(matrix)
     kept = squares > max(squares[-1], np.finfo(np.float64).tiny) * 1e-13

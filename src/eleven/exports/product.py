@@ -52,7 +52,7 @@ def write_product(file: GrowingFile, prefix: str, change: tuple[Layer, Pair], fo
 def _kept(asked: Pair, form: Form) -> tuple[Pair | None, float]:
     """What is to be stored, and the squared norm of what was asked."""
     if form.target is None:
-        ups, downs = gram(asked[0].T, np.float32), gram(asked[1], np.float32)
+        ups, downs = (gram(factor, np.float32).astype(np.float64) for factor in (asked[0].T, asked[1]))
         return (asked if _is_balanced(ups.diagonal(), downs.diagonal()) else None), float(np.vdot(ups, downs))
     found = thin.nearest(asked, form.target)
     return ((found.up, found.down) if found.up.shape[1] else None), found.whole

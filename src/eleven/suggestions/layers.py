@@ -56,8 +56,8 @@ def _compare_thin(thin: Sequence[tuple[int, Factors]], told: Compared) -> None:
     models = [model for model, _ in thin]
     edges = [0, *np.cumsum([len(down) for _, (_, down) in thin]).tolist()]
     parts = [slice(start, stop) for start, stop in pairwise(edges)]
-    ups = gram(np.concatenate([up for _, (up, _) in thin], axis=1).T, np.float32)
-    downs = gram(np.concatenate([down for _, (_, down) in thin]), np.float32)
+    ups = gram(np.concatenate([up for _, (up, _) in thin], axis=1).T, np.float32).astype(np.float64)
+    downs = gram(np.concatenate([down for _, (_, down) in thin]), np.float32).astype(np.float64)
     out, width = len(thin[0][1][0]), thin[0][1][1].shape[1]
     white = [(whitener(ups[part, part]), whitener(downs[part, part])) for part in parts]
     for left, first in enumerate(models):
