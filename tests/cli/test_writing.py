@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -85,3 +89,18 @@ def test_little_energy_is_remarked_on(here, capsys):
     assert told[1].startswith("note: only ") and told[1].endswith(" % of the energy is kept. Raise --rank.")
     assert run(["bake", "a.safetensors", "--to", "o.safetensors", "--energy", "0.99", "--force"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back at once")
+def test_freed_memory_is_used_again_without_asking_the_system():
+    program = (
+        "import resource, numpy as np\n"
+        "from eleven.cli.writing import keep_freed_memory\n"
+        "keep_freed_memory()\n"
+        "np.ones(3 << 20)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(8): np.ones(1 << 21)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 8 * (1 << 24) // 4096 // 4
