@@ -67,6 +67,8 @@ SPECTRA = {
     "i^-0.5": lambda rank: torch.arange(1, rank + 1) ** -0.5,
     "signal and a floor": lambda rank: torch.where(torch.arange(rank) < 5, 1.0, 0.03),
     "flat": torch.ones,
+    "i^-2": lambda rank: torch.arange(1, rank + 1) ** -2.0,
+    "a little more than is kept": lambda rank: torch.where(torch.arange(rank) < 40, 1.0, 0.1),
 }
 
 
@@ -74,6 +76,26 @@ def shaped(matrix: torch.Tensor, spectrum: str) -> tuple[torch.Tensor, torch.Ten
     """Factors with a random matrix's directions and this spectrum; noise keeps its own."""
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
     return left * (SPECTRA[spectrum](len(sizes)) if spectrum in SPECTRA else sizes), right
+
+
+@pytest.mark.parametrize("shape", [(640, 384), (384, 640)])
+@pytest.mark.parametrize("spectrum", [*SPECTRA, "noise"])
+@pytest.mark.parametrize("rank", [4, 16, 32])
+def test_matrices_of_any_spectrum_are_truncated_to_within_half_a_thousandth(shape, spectrum, rank):
+    left, right = shaped(torch.randn(*shape, generator=torch.Generator().manual_seed(3)), spectrum)
+    delta = Dense(left @ right)
+    found = run(delta, Target(rank))
+    reached, optimum = errors(delta, found, rank)
+    assert reached <= optimum * 1.0005
+    assert found.kept == pytest.approx(1 - reached**2, abs=1e-5)
+
+
+def test_a_matrix_of_lower_rank_than_asked_for_comes_back_whole():
+    delta = Dense(low((640, 384), 12, 1).dense())
+    found = run(delta, Target(32))
+    reached, _ = errors(delta, found, 32)
+    assert reached < 1e-5
+    assert found.kept == pytest.approx(1, abs=1e-5)
 
 
 def beside_a_kronecker(shape: tuple[int, int], spectra: tuple[str, str], share: float) -> Sum:

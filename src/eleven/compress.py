@@ -8,14 +8,12 @@ import torch
 
 from eleven.algebra import norm
 from eleven.delta import Delta, Leading, LowRank, Sum
-from eleven.sketch import OVERSAMPLING, Sketch, Start, sketch
+from eleven.sketch import OVERSAMPLING, Sketch, sketch
 from eleven.tensors import Float, Tensor
 from eleven.thin import Target, nearest, rank_to_keep
 
 SMALL = 4
 FIRST_RANK = 64
-DRAWN, KNOWN = 1e-3, 5e-4
-"""The tolerance of sketches by how they begin: near the optimum the last gain tells less of what is still to come."""
 LOPSIDED = 10.0
 """Doublings between the sizes of both factors."""
 
@@ -95,15 +93,15 @@ def _widening(delta: Delta, target: Target, whole: float, generator: torch.Gener
     return None
 
 
-def _start(delta: Delta, rank: int, generator: torch.Generator) -> Start:
+def _start(delta: Delta, rank: int, generator: torch.Generator) -> Float[Tensor, "out k"]:
     """Where drawn inputs are moved; in a sum whose terms tell theirs, the largest part of where all of these are."""
     drawn = torch.randn(delta.shape[1], rank + OVERSAMPLING, generator=generator)
     terms = delta.terms if isinstance(delta, Sum) else ()
     known = [block for _, term in terms if (block := _foremost(term, rank)) is not None]
     if not known:
-        return Start(delta @ drawn, DRAWN)
+        return delta @ drawn
     moved = delta @ torch.cat([*known, drawn / delta.shape[1] ** 0.5], dim=1)
-    return Start(moved @ torch.linalg.eigh(moved.T @ moved).eigenvectors[:, -drawn.shape[1] :], KNOWN)
+    return moved @ torch.linalg.eigh(moved.T @ moved).eigenvectors[:, -drawn.shape[1] :]
 
 
 def _foremost(delta: Delta, count: int) -> Float[Tensor, "in k"] | None:
@@ -117,15 +115,9 @@ def _foremost(delta: Delta, count: int) -> Float[Tensor, "in k"] | None:
 
 
 def _from_sketch(found: Sketch, target: Target, whole: float) -> Compressed:
-    """With QᵀΔΔᵀQ = XS²Xᵀ the best in the basis is Q·X√S times (√S)⁻¹XᵀQᵀΔ."""
-    squares, vectors = torch.linalg.eigh(found.gram)
-    squares, vectors = squares.flip(0).clamp(min=0), vectors.flip(1)
-    rank = rank_to_keep(squares.double().numpy(), whole, target)
-    roots, vectors = squares[:rank].sqrt().sqrt(), vectors[:, :rank]
-    up = found.basis @ (vectors * roots).to(found.basis.dtype)
-    down = (vectors / roots).T.to(found.basis.dtype) @ found.products.T
-    return Compressed(LowRank(up, down), whole, min(_share(squares, rank, whole), 1.0))
-
-
-def _share(squares: Float[Tensor, " r"], rank: int, whole: float) -> float:
-    return float(squares[:rank].sum()) / whole if whole > 0 else 1.0
+    """The best is ΔV·√S⁻¹ times √S·Vᵀ, with the images' lengths S."""
+    rank = rank_to_keep(found.squares.numpy(), whole, target)
+    roots = found.squares[:rank].sqrt().sqrt().to(found.images.dtype)
+    factors = LowRank(found.images[:, :rank] / roots, (found.inputs[:, :rank] * roots).T)
+    share = float(found.squares[:rank].sum()) / whole if whole > 0 else 1.0
+    return Compressed(factors, whole, min(share, 1.0))

@@ -9,51 +9,100 @@ import torch
 from eleven.delta import Delta
 from eleven.tensors import Float, Tensor
 
-OVERSAMPLING = 8
+OVERSAMPLING = 32
 MOST_BLOCKS = 8
+TOLERANCE = 7e-4
+"""The share of the squared error of the best approximation by which that of a sketch may be larger."""
 SINGULAR, CLEAR = 1e-3, 0.03
 """Below the first of these shares Cholesky fails in float32; above the second once is enough."""
+STEEP, CLOSE = 1e-5, 1e-3
+"""Below the first share of the largest eigenvalue residuals are rounding; eigenvalues are no closer than the second."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sketch:
-    """An orthonormal basis Q, the products ΔᵀQ, and their Gram matrix QᵀΔΔᵀQ."""
+    """Orthonormal inputs V, their images ΔV, and the squares of these, which are orthogonal and in falling order."""
 
-    basis: Float[Tensor, "out k"]
-    products: Float[Tensor, "in k"]
-    gram: Float[Tensor, "k k"]
+    images: Float[Tensor, "out k"]
+    inputs: Float[Tensor, "in k"]
+    squares: Float[Tensor, " k"]
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """The first block, and the share of the squared error that one more may take away and yet be the last."""
+class Space:
+    """An orthonormal basis Q, the products W = ΔᵀQ, their Gram matrix, and what ΔW has outside Q: its last block's."""
 
-    block: Float[Tensor, "out k"]
-    tolerance: float
+    basis: Float[Tensor, "out n"]
+    products: Float[Tensor, "in n"]
+    gram: Float[Tensor, "n n"]
+    rest: Float[Tensor, "out k"]
 
 
-def sketch(delta: Delta, rank: int, whole: float, start: Start) -> Sketch | None:
-    """A sketch that holds the leading `rank` directions of a delta of squared norm `whole`; None if it grows too wide.
+def sketch(delta: Delta, rank: int, whole: float, block: Float[Tensor, "out k"]) -> Sketch | None:
+    """A sketch of the leading `rank` directions of a delta of squared norm `whole`; None if it grows too wide.
 
-    Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, keeping the products as they arise; blocks are
-    added to the first one until one more lowers the squared error of the best approximation by no more than tolerated.
+    Block Krylov, Musco and Musco 2015, arXiv 1504.05477, algorithm 2, from this block on, keeping the products as they
+    arise, until what may lack is tolerable.
     """
-    transposed, block, kept = delta.T, start.block, 0.0
-    basis, products = block[:, :0], block.new_empty(delta.shape[1], 0)
-    gram = torch.zeros(0, 0, dtype=torch.float64)
+    transposed, width = delta.T, block.shape[1]
+    space = Space(block[:, :0], block.new_empty(delta.shape[1], 0), torch.zeros(0, 0, dtype=torch.float64), block)
+    found = None
     for count in range(MOST_BLOCKS):
-        if basis.shape[1] + block.shape[1] > min(delta.shape):
+        if space.basis.shape[1] + width > min(delta.shape):
             return None
-        fresh = orthonormal(block, basis)
+        fresh = orthonormal(space.rest, space.basis)
         arisen = transposed @ fresh
-        gram = _bordered(gram, products, arisen)
-        basis, products = torch.cat([basis, fresh], dim=1), torch.cat([products, arisen], dim=1)
-        leading = float(torch.linalg.eigvalsh(gram.float())[-rank:].sum())
-        gain, kept = leading - kept, max(leading, kept)
-        if count and gain <= start.tolerance * max(whole - kept, 1e-12 * whole):
+        gram = _bordered(space.gram, space.products, arisen)
+        basis, products = torch.cat([space.basis, fresh], dim=1), torch.cat([space.products, arisen], dim=1)
+        rest = delta @ arisen - basis @ gram[:, -width:].to(basis.dtype)
+        space = Space(basis, products, gram, rest)
+        found = _ritz(space) if count else None
+        if found and found.lacking(rank) <= TOLERANCE * max(whole - found.kept(rank), 1e-12 * whole):
             break
-        block = delta @ arisen
-    return Sketch(basis, products, gram)
+    return _leading(space, found, rank) if found else None
+
+
+@dataclass(frozen=True, eq=False)
+class Ritz:
+    """WᵀW = XSXᵀ, the last block's rows Y of X, and YᵀRᵀRY: with the rest R, (ΔW)ᵀΔW is X(S² + YᵀRᵀRY)Xᵀ."""
+
+    squares: Float[Tensor, " n"]
+    vectors: Float[Tensor, "n n"]
+    last: Float[Tensor, "k n"]
+    moved: Float[Tensor, "k k"]
+
+    def kept(self, rank: int) -> float:
+        """The squared norm of the best of this rank in the span of Q."""
+        return float(self.squares[:rank].sum())
+
+    def lacking(self, rank: int) -> float:
+        """About what the best in the span of W lacks of the squared norm that any of this rank can have.
+
+        In the span of Q an eigenvalue s lacks |residual|²/(s − t), where the rest of Δ has t at most (Kato 1949); in
+        that of W, t/s of it. Taken for t is the eigenvalue with as many before it as the first block has.
+        """
+        top, far = self.squares[:rank], self.squares[len(self.moved) - 1]
+        return float((self.moved.diagonal()[:rank] * far / (top - far).clamp(min=CLOSE * top)).sum())
+
+
+def _ritz(space: Space) -> Ritz:
+    width = space.rest.shape[1]
+    squares, vectors = torch.linalg.eigh(space.gram)
+    squares, vectors = squares.flip(0).clamp(min=1e-30), vectors.flip(1)
+    last = vectors[-width:] * torch.where(squares > STEEP * squares[0], squares.rsqrt(), 0)
+    beyond = (space.rest.T @ space.rest).double()
+    return Ritz(squares, vectors, last, last[:, :width].T @ beyond @ last[:, :width])
+
+
+def _leading(space: Space, found: Ritz, rank: int) -> Sketch:
+    """The best in the span of W, where ΔW is QXSXᵀ with RYᵀX beside it."""
+    width = space.rest.shape[1]
+    squares, vectors, last = found.squares[:width], found.vectors[:, :width], found.last[:, :width]
+    energies, turns = torch.linalg.eigh(squares.diag() + found.moved)
+    energies, turns = energies.flip(0)[:rank].clamp(min=0), turns.flip(1)[:, :rank]
+    dtype = space.basis.dtype
+    images = space.basis @ (vectors * squares.sqrt() @ turns).to(dtype) + space.rest @ (last @ turns).to(dtype)
+    return Sketch(images, space.products @ (vectors * squares.rsqrt() @ turns).to(dtype), energies)
 
 
 def orthonormal(block: Float[Tensor, "out k"], earlier: Float[Tensor, "out n"]) -> Float[Tensor, "out k"]:
