@@ -156,19 +156,19 @@ def leading(ups: Array, downs: Array, count: int) -> Eigen | None:
     None where UᵀU is singular but for float32's rounding.
     """
     found = _iterated(ups, downs, count) if len(ups) > max(SMALL, 4 * count) else None
-    return _decomposed(ups, downs) if found is None else found
+    return _decomposed(ups, downs, count) if found is None else found
 
 
-def _decomposed(ups: Array, downs: Array) -> Eigen | None:
-    """All of them: with UᵀU = LLᵀ and LᵀVVᵀL = XS²Xᵀ, B is LX."""
+def _decomposed(ups: Array, downs: Array, count: int) -> Eigen | None:
+    """The same from all of them: with UᵀU = LLᵀ and LᵀVVᵀL = XS²Xᵀ, B is LX."""
     root = _root(ups, floor=COARSE if ups.dtype == np.float32 else FINE)
     if root is None and ups.dtype == np.float32:
         return None
     left = (_pseudo_root(ups) if root is None else root).astype(ups.dtype)
     core = left.T @ downs @ left
     squares, vectors = np.linalg.eigh((core + core.T) / 2)
-    vectors = left @ vectors[:, ::-1]
-    return np.maximum(squares[::-1].astype(np.float64), 0.0), vectors, downs @ vectors
+    squares, vectors = squares[: -count - 1 : -1], left @ vectors[:, : -count - 1 : -1]
+    return np.maximum(squares.astype(np.float64), 0.0), vectors, downs @ vectors
 
 
 def _iterated(ups: Array, downs: Array, count: int) -> Eigen | None:
