@@ -14,9 +14,9 @@ right. False alarm: any other model is called so, or models of one person are sa
 of three or more, "of different concepts" counts as one too. Where files do not say what would be needed, `suggest`
 says nothing, or that it cannot know: such sets are neither told nor false alarms, and have their share.
 
-Modes: `photos`; `hidden`, the same inputs with their truth left out; `drawn`, the pictures that `suggest` itself makes
-of a set where there are no photos (10 s a set on one core); `files`, without a base; `bases`, what files tell of their
-base, told where the odd one is named alone, with as many sets of one base to raise false alarms.
+Modes: `photos`; `drawn`, the pictures that `suggest` itself makes of a set where there are no photos (10 s a set on one
+core); `files`, without a base; `bases`, what files tell of their base, told where the odd one is named alone, with as
+many sets of one base to raise false alarms.
 """
 
 from __future__ import annotations
@@ -38,13 +38,12 @@ from eleven.suggestions.models import Case
 from eleven.suggestions.probe import Probe, restricted
 from eleven.suggestions.suggesting import examine
 from judging.bases import counts
-from judging.lines import lines, spans
-from judging.probes import hidden, turned, with_photos, with_pictures
-from judging.trials import TURNED, Trial, judged, owner, part_of, trials
+from judging.probes import turned, with_photos, with_pictures
+from judging.trials import TURNED, Trial, judged, overlaps, owner, part_of, trials
 from proving.concepts import newcomers
 
 KINDS = ("lora-a", "lora-b", "loha", "lokr", "dreambooth")
-MODES = ("photos", "hidden", "drawn", "files", "bases")
+MODES = ("photos", "drawn", "files", "bases")
 SHIPPED = tuple(one.name for one in CONCEPTS)
 Asked = Callable[[Trial, Concept], Probe | None]
 
@@ -85,8 +84,7 @@ class Shelf:
             return lambda _, __: None
         if mode == "drawn":
             return self.drawn_for
-        seen: Callable[[Probe], Probe] = hidden if mode == "hidden" else lambda probe: probe
-        return lambda trial, one: restricted(seen(self.known(one)), trial.numbers)
+        return lambda trial, one: restricted(self.known(one), trial.numbers)
 
     def drawn_for(self, trial: Trial, _: Concept) -> Probe:
         """What pictures tell, asked by the words of a model that may be the stranger, as `suggest` would."""
@@ -110,24 +108,40 @@ def main() -> None:
         shelf = Shelf(files, examine(files, base_folder()), engine, given.sets, given.drawn)
         for mode in given.only:
             print_bases(shelf) if mode == "bases" else print_mode(shelf, mode)
-        if "photos" in given.only:
-            print_lines(shelf)
+
+
+@dataclass
+class Tally:
+    """Sets of one kind that are told, and that raise a false alarm; the least overlap of own and the most of others."""
+
+    sets: int = 0
+    told: int = 0
+    false: int = 0
+    own: float = 1.0
+    others: float = -1.0
+
+    def add(self, case: Case, trial: Trial, probe: Probe | None) -> None:
+        """One more set."""
+        told, false = judged(part_of(case, probe, trial.numbers), trial)
+        self.sets, self.told, self.false = self.sets + 1, self.told + told, self.false + false
+        if probe is not None:
+            own, others = overlaps(probe, trial)
+            self.own, self.others = min([self.own, *own]), max([self.others, *others])
 
 
 def print_mode(shelf: Shelf, mode: str) -> None:
     """The rows of a mode."""
-    asked = shelf.asked(mode)
+    asked, most = shelf.asked(mode), shelf.drawn if mode == "drawn" else shelf.most
     for group, people, others in shelf.people():
-        sums = dict[str, list[int]]()
-        for one in people:
-            for trial in trials(shelf.names, one.name, others, shelf.drawn if mode == "drawn" else shelf.most):
-                told, false = judged(part_of(shelf.case, asked(trial, one), trial.numbers), trial)
-                count = sums.setdefault(trial.kind, [0, 0, 0])
-                count[:] = [count[0] + 1, count[1] + told, count[2] + false]
-        for kind, (sets, told, false) in sums.items():
-            silent = mode == "files" and kind in ("another person", "another base")
-            shown = "cannot be told" if silent and not told else "" if kind == "one person" else told
-            print(row(f"{mode}, {group}, {kind}", sets, shown, false), flush=True)
+        tallies = dict[str, Tally]()
+        for person in people:
+            for trial in trials(shelf.names, person.name, others, most):
+                tallies.setdefault(trial.kind, Tally()).add(shelf.case, trial, asked(trial, person))
+        for kind, one in tallies.items():
+            silent = mode == "files" and kind.startswith("another")
+            told = "cannot be told" if silent else "" if kind == "one person" else one.told
+            reach = f"own {one.own:.2f} and more, others up to {one.others:.2f}" if mode != "files" else ""
+            print(row(f"{mode}, {group}, {kind}", one.sets, told, one.false), reach, flush=True)
 
 
 def print_bases(shelf: Shelf) -> None:
@@ -151,16 +165,6 @@ def row(what: str, sets: int, told: int | str, false: int, times: int = 1) -> st
     """A line of the table, false alarms being counted in so many times the sets."""
     share = f"{told} ({told / sets:.1%})" if isinstance(told, int) else told
     return f"| {what} | {sets} | {share} | {false} of {times * sets} ({false / (times * sets):.1%}) |"
-
-
-def print_lines(shelf: Shelf) -> None:
-    """How far people lie apart, and the lines that the others of the three draw."""
-    found = {
-        one.name: spans(shelf.names, one.name, shelf.known(one)) for _, group, _ in shelf.people() for one in group
-    }
-    for person, one in found.items():
-        others = [found[name] for name in SHIPPED if name != person]
-        print(f"{person}: {one}; the others of the three draw {lines(others)}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eleven.suggestions.findings import STRANGE, strangers
+from eleven.suggestions.findings import STRANGE, STRANGE_IN_PICTURES, strangers
 
 
 def test_predictions_tell_strangers_twins_and_what_does_not_help(tmp_path):
@@ -31,6 +31,7 @@ def test_photos_tell_which_of_two_models_is_the_stranger(tmp_path):
 
 
 TWO_AND_TWO = np.array([[1, 0.1, 0.2, 0.6], [0.1, 1, 0.7, 0], [0.2, 0.7, 1, 0.1], [0.6, 0, 0.1, 1]])
+BETWEEN = (STRANGE + STRANGE_IN_PICTURES) / 2
 
 
 def test_two_models_each_of_two_concepts_are_named_in_pairs(tmp_path):
@@ -55,6 +56,21 @@ def test_the_smaller_group_are_strangers(tmp_path):
     assert found["stranger", (2, 3)].numbers == {"prediction_cosine": pytest.approx(0.1)}
 
 
+def test_what_is_the_same_counts_once_in_a_majority(tmp_path):
+    cosines = [[1, 0.96, 0.1], [0.96, 1, 0.1], [0.1, 0.1, 1]]
+    found = kinds(*apart(tmp_path, 3), probe=probed(cosines))
+    assert set(found) == {("redundant", (0, 1)), ("different-concepts", (0, 1, 2))}
+    assert "model-0 and model-1; model-2" in found["different-concepts", (0, 1, 2)].text
+    one, other = apart(tmp_path, 2)
+    assert ("different-concepts", (0, 1, 2)) in kinds(one, one, other, probe=probed(cosines))
+
+
+def test_pictures_of_a_mix_part_models_more_than_photos_do(tmp_path):
+    cosines = [[1, BETWEEN], [BETWEEN, 1]]
+    assert kinds(*apart(tmp_path, 2), probe=probed(cosines)) == {}
+    assert ("stranger", (1,)) in kinds(*apart(tmp_path, 2), probe=probed(cosines, (0.5, 0.1)))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5).flatmap(lambda count: st.tuples(st.permutations(range(count)), square(count))))
 def test_what_predictions_tell_does_not_hang_on_the_order_of_files(drawn):
@@ -65,7 +81,7 @@ def test_what_predictions_tell_does_not_hang_on_the_order_of_files(drawn):
         told.append({(one.kind, frozenset(numbers[at] for at in one.files)) for one in strangers(case)})
     assert told[0] == told[1]
     named = set[int]().union(*(files for _, files in told[0]))
-    near = cosines >= STRANGE
+    near = cosines >= STRANGE_IN_PICTURES
     if near.all():
         assert not named
     if not (near & ~np.eye(len(order), dtype=bool)).any() and len(order) > 1:

@@ -1,9 +1,8 @@
-"""What a base tells of the lab's models: asked with photos, with their truth hidden, and with pictures of a mix."""
+"""What a base tells of the lab's models: asked with photos, and with pictures of a mix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +26,6 @@ from judging.trials import TURNED
 def with_photos(engine: DiffusersEngine, files: Sequence[Path], one: Concept) -> Probe:
     """What all models change, the concept's photos and words asked."""
     return products(engine, alone(files), noised(engine, photos(one), one.trigger)).probe()
-
-
-def hidden(probe: Probe) -> Probe:
-    """The probe as if nobody knew what should be predicted."""
-    return Probe(tuple(replace(band, target=(), error=0.0) for band in probe.bands))
 
 
 def with_pictures(engine: DiffusersEngine, files: Sequence[Path], trigger: str) -> Probe:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eleven.suggestions.findings import find
 from eleven.suggestions.models import Case
-from eleven.suggestions.probe import Probe
+from eleven.suggestions.probe import Probe, overlap
 
 TURNED, STEP = "-turned", re.compile(r"-\d{3,}$")
 HARDLY_TRAINED = "-weak"
@@ -90,6 +90,16 @@ def judged(case: Case, trial: Trial) -> tuple[bool, bool]:
     pair = len(trial.numbers) == 2 and bool(trial.wanted)
     told = trial.wanted <= strange or (pair and bool(parted))
     return told, bool(redundant) or bool(strange - trial.wanted) or (bool(parted) and not pair)
+
+
+def overlaps(probe: Probe, trial: Trial) -> tuple[list[float], list[float]]:
+    """The overlaps of the set's models of one person, and of those with the one that should be told."""
+    table, odd = overlap(probe), trial.wanted if trial.kind != "one run" else frozenset[int]()
+    own, others = list[float](), list[float]()
+    for first, second in combinations(range(len(trial.numbers)), 2):
+        apart = {trial.numbers[first], trial.numbers[second]} & odd
+        (others if apart else own).append(table[first][second])
+    return own, others
 
 
 def part_of(case: Case, probe: Probe | None, numbers: Sequence[int]) -> Case:
