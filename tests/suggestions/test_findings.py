@@ -1,35 +1,22 @@
 import json
+import shutil
 from math import prod
 from pathlib import Path
 
-import numpy as np
 import pytest
 from adapters_for_tests import factors, near, write_lora
 from files_for_tests import normal, save, sd1_base
+from findings_for_tests import apart, kinds
 
 from eleven.lab.shipped import concept_folder
 from eleven.layers.family import family
 from eleven.suggestions.findings import find
-from eleven.suggestions.probe import Band, Probe
-from eleven.suggestions.suggesting import conclude, examine
+from eleven.suggestions.suggesting import examine
 from models import one_layer, write_layer
 
 ASSETS = Path(__file__).resolve().parents[3] / "shared" / "assets"
 LAB = sorted(path for name in ("ada", "minka", "otto") for path in concept_folder(name).glob("*.safetensors"))
 SHA, OTHER = "ab" * 32, "cd" * 32
-
-
-def kinds(*paths, base=None, probe=None):
-    case = examine(list(paths), base)
-    return {(one.kind, one.files): one for one in conclude(case, probe).findings}
-
-
-def probed(cosines, target=()):
-    return Probe((Band("all", 0.0, 1.0, tuple(map(tuple, cosines)), tuple(target), 1.0 if target else 0.0),))
-
-
-def apart(tmp_path, count, **metadata):
-    return [write_lora(tmp_path / f"model-{seed}.safetensors", factors(seed), **metadata) for seed in range(count)]
 
 
 def test_models_that_were_trained_apart_raise_no_alarm(tmp_path):
@@ -93,7 +80,7 @@ def test_other_words_and_other_bases_are_told(tmp_path):
     ]
     found = kinds(*paths)
     assert set(found) == {("other-words", (0, 1, 2)), ("different-bases", (0, 1, 2))}
-    assert "a, c by “eve”; b by “anna”" in found["other-words", (0, 1, 2)].text
+    assert "a and c by “eve”; b by “anna”" in found["other-words", (0, 1, 2)].text
 
 
 def test_a_base_that_a_file_was_not_trained_on_is_told(tmp_path):
@@ -153,19 +140,51 @@ def test_what_needs_the_base_is_told(tmp_path):
     assert kinds(dora)["needs-base", (0,)].hint == "Name the base with --base."
 
 
-def test_predictions_tell_strangers_twins_and_what_does_not_help(tmp_path):
-    cosines = np.array([[1, 0.95, 0.1], [0.95, 1, 0.1], [0.1, 0.1, 1]])
-    found = kinds(*apart(tmp_path, 3), probe=probed(cosines, (0.5, 0.4, -0.1)))
-    assert set(found) == {("redundant", (0, 1)), ("stranger", (2,)), ("no-help", (2,))}
-    assert found["stranger", (2,)].numbers == {"prediction_cosine": 0.1}
-    assert "do nearly the same to predictions" in found["redundant", (0, 1)].text
-
-
-def test_two_strangers_are_both_told(tmp_path):
-    assert set(kinds(*apart(tmp_path, 2), probe=probed([[1, 0.1], [0.1, 1]]))) == {
-        ("stranger", (0,)),
-        ("stranger", (1,)),
+def test_a_file_given_twice_is_called_so_by_any_name(tmp_path):
+    one, other = apart(tmp_path, 2)
+    copy = Path(shutil.copy(one, tmp_path / "copy.safetensors"))
+    found = kinds(one, other, copy, one)
+    assert set(found) == {("redundant", pair) for pair in ((0, 2), (0, 3), (2, 3))}
+    assert {told.text for told in found.values()} == {
+        "model-0 and copy are the same file.",
+        "model-0 is given twice.",
+        "copy and model-0 are the same file.",
     }
+
+
+def test_files_of_equal_size_that_differ_in_one_number_are_not_the_same(tmp_path):
+    one, changed = factors(0), factors(0)
+    changed["net.2.proj"][0][0, 0] += 1e-3
+    paths = [write_lora(tmp_path / name, found) for name, found in (("a.safetensors", one), ("b.safetensors", changed))]
+    assert paths[0].stat().st_size == paths[1].stat().st_size
+    assert "checkpoints of one run" in kinds(*paths)["redundant", (0, 1)].text
+
+
+def test_words_are_told_as_the_same_file_too():
+    word = concept_folder("ada") / "ada-word.safetensors"
+    assert set(kinds(word, word)) == {("redundant", (0, 1))}
+
+
+def test_bases_of_other_names_are_noted_and_spellings_of_one_are_not(tmp_path):
+    names = ("anime.safetensors", "ANIME.ckpt", "real.safetensors")
+    paths = [
+        write_lora(tmp_path / f"{seed}.safetensors", factors(seed), ss_sd_model_name=name)
+        for seed, name in enumerate(names)
+    ]
+    assert kinds(*paths[:2]) == {}
+    told = kinds(*paths)["other-base-names", (0, 1, 2)]
+    assert told.severity == "note"
+    assert "0 and 1 on anime.safetensors; 2 on real.safetensors" in told.text
+
+
+def test_one_base_of_two_names_by_its_digest_is_no_remark(tmp_path):
+    paths = [
+        write_lora(
+            tmp_path / f"{seed}.safetensors", factors(seed), ss_sd_model_name=f"name-{seed}", ss_new_sd_model_hash=SHA
+        )
+        for seed in range(2)
+    ]
+    assert kinds(*paths) == {}
 
 
 def test_warnings_come_first(tmp_path):
@@ -186,7 +205,7 @@ def test_the_labs_models_are_never_taken_for_one_and_words_tell_the_cat_from_the
     people, cats = words.text.partition(".")[0].split("; ")
     assert people.endswith("by “sks person”")
     assert cats.endswith("by “sks cat”")
-    assert set(cats.split(" by ")[0].split(", ")) == {
+    assert set(cats.split(" by ")[0].replace(" and ", ", ").split(", ")) == {
         path.stem for path in LAB if path.stem != "minka-word" and "minka" in path.name
     }
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from statistics import median
 from typing import Literal, final
 
 from eleven.suggestions.anatomy import Pair
+from eleven.suggestions.groups import Groups, groups_of
 from eleven.suggestions.models import Case
-from eleven.suggestions.origins import Origin, same_base, same_words
-from eleven.suggestions.probe import overlap
+from eleven.suggestions.origins import Origin, same_base, same_base_by_name, same_words
+from eleven.suggestions.probe import Table, overlap
 
 REDUNDANT, SAME_FACTORS = 0.7, 0.35
 """The cosines of weights, or of both factors, from which on models are of one run. In the lab its checkpoints after a
 tenth and all of the steps have 0.44 and 0.51 and more, trainings apart 0.28 and 0.07 at most."""
-ALIKE, STRANGE = 0.95, 0.45
-"""Cosines of predictions above and below which models count as one, and as strangers. In the lab models of one person
-have 0.46 and more with another of theirs, those of others 0.37 at most; two runs on the same photos have up to 0.91."""
+ALIKE, STRANGE = 0.95, 0.40
+"""Cosines of predictions above and below which models count as one, and as strangers. Models of the lab's three people
+have 0.42 and more with each other of theirs, those of others 0.37 at most; two runs on the same photos up to 0.91."""
+STRANGE_IN_PICTURES = 0.27
+"""The same where pictures of their mix stand for photos: there the three people's have 0.29 and more, others 0.25."""
 HELPS = 0.5
-"""Of the best model's cosine with what photos miss, what another of the same concept has at least: in the lab 0.57, and
-one of another concept 0.40 at most."""
+"""Of the best model's cosine with what photos miss, what another of the same concept has at least: of the lab's three
+people's 0.57, and of another concept's 0.40 at most."""
 STARTED_ALIKE = 0.3
 """The share of inputs, beyond chance, from which on two adapters began from the same random numbers."""
 OPPOSED = -0.1
@@ -54,11 +58,17 @@ def find(case: Case) -> tuple[Finding, ...]:
 
 
 def redundant(case: Case) -> Iterator[Finding]:
-    """Two models that do the same."""
+    """Two models that do the same, and files that are given twice."""
+    for first, second in case.equal:
+        one, other = case.models[first], case.models[second]
+        twice = one.path == other.path
+        text = f"{one.name} is given twice." if twice else f"{one.name} and {other.name} are the same file."
+        yield Finding("redundant", "warning", (first, second), text, "Name it once.")
     for pair, first, second in case.pairs():
         run = one_run(pair) or (bool(first.origin.run) and first.origin.run == second.origin.run)
         seen = overlap(case.probe)[pair.first][pair.second] if case.probe is not None else None
-        if not run and (seen is None or seen < ALIKE):
+        alike = run or (seen is not None and seen >= ALIKE)
+        if not alike or (pair.first, pair.second) in case.equal:
             continue
         numbers = {"cosine": pair.cosine, "cosine_chance": pair.spread}
         numbers |= {"prediction_cosine": seen} if seen is not None else {}
@@ -76,18 +86,57 @@ def one_run(pair: Pair) -> bool:
 
 
 def strangers(case: Case) -> Iterator[Finding]:
-    """Models whose effect on predictions is unlike that of all others, but for those that help with the photos."""
+    """Models whose effect on predictions is unlike that of most others, or of what helps most with the photos.
+
+    Where neither photos nor a majority tell who is the stranger, no group is called one.
+    """
     if case.probe is None:
         return
     table, helping = overlap(case.probe), case.probe.helping
     counted = [number for number, model in enumerate(case.models) if model.changes]
-    for number in counted if len(counted) > 1 else ():
-        others = [table[number][other] for other in counted if other != number]
-        if max(others) < STRANGE and not (helping and helps(helping, number)):
-            text = f"{case.models[number].name} changes predictions unlike the others "
-            text += f"(overlap {max(others):.2f} at most): another concept, another word, or another base."
-            hint = "Check its trigger word and its base, or leave it out."
-            yield Finding("stranger", "warning", (number,), text, hint, {"prediction_cosine": max(others)})
+    line = STRANGE if helping else STRANGE_IN_PICTURES
+    groups = groups_of(counted, lambda one, other: table[one][other] >= line)
+    home = of_best(groups, helping) if helping else largest(groups, case)
+    if len(groups) > 1 and not home:
+        yield of_different_concepts(case, groups, table)
+    for group in groups if home else ():
+        strange = tuple(number for number in group if not (helping and helps(helping, number)))
+        if group != home and strange:
+            most = closest(table, strange, [number for number in counted if number not in group])
+            text = (
+                f"{listed(case, strange)} {'change' if len(strange) > 1 else 'changes'} predictions unlike the others "
+            )
+            text += f"(overlap {most:.2f} at most): another concept, another word, or another base."
+            hint = "Check the trigger word and the base, or leave it out."
+            yield Finding("stranger", "warning", strange, text, hint, {"prediction_cosine": most})
+
+
+def of_best(groups: Groups, helping: Sequence[float]) -> tuple[int, ...]:
+    """The group of the model that helps most with the photos."""
+    return max(groups, key=lambda group: max(helping[number] for number in group), default=())
+
+
+def largest(groups: Groups, case: Case) -> tuple[int, ...]:
+    """The group of most models, those that do the same counted once; () where several have as many."""
+    same = {one.files for one in redundant(case)}
+    sizes = [len(groups_of(group, lambda one, other: (min(one, other), max(one, other)) in same)) for group in groups]
+    found = [group for group, size in zip(groups, sizes, strict=True) if size == max(sizes)]
+    return found[0] if len(found) == 1 else ()
+
+
+def of_different_concepts(case: Case, groups: Groups, table: Table) -> Finding:
+    """Groups as large as each other, of which none can be called the stranger."""
+    most = max(closest(table, one, other) for one, other in combinations(groups, 2))
+    text = f"Of different concepts or bases: {'; '.join(listed(case, group) for group in groups)} "
+    text += f"(overlap of their predictions {most:.2f} at most). Which is the right one cannot be told without photos."
+    hint = "Name photos with --photos; do not mix models of two concepts."
+    files = tuple(sorted(sum(groups, ())))
+    return Finding("different-concepts", "warning", files, text, hint, {"prediction_cosine": most})
+
+
+def closest(table: Table, first: Sequence[int], second: Sequence[int]) -> float:
+    """The greatest overlap of one of the first with one of the second."""
+    return max(table[one][other] for one in first for other in second)
 
 
 def helps(helping: Sequence[float], number: int) -> bool:
@@ -98,12 +147,12 @@ def helps(helping: Sequence[float], number: int) -> bool:
 def other_words(case: Case) -> Iterator[Finding]:
     """Files that name different words; an embedding has a word of its own."""
     told = [number for number, model in enumerate(case.models) if model.changes and model.origin.words]
-    groups = _groups(case, told, same_words)
+    groups = groups_by(case, told, same_words)
     if len(groups) > 1:
-        said = [f"{_listed(case, group)} by “{case.models[group[0]].origin.called}”" for group in groups]
+        said = [f"{listed(case, group)} by “{case.models[group[0]].origin.called}”" for group in groups]
         text = f"Called by different words: {'; '.join(said)}. Other concepts, or one under several names."
         hint = "If it is one concept, say all the words in the prompt; else do not mix them."
-        yield Finding("other-words", "warning", tuple(sorted(sum(groups, ()))), text, hint)
+        yield Finding("other-words", "warning", tuple(told), text, hint)
 
 
 def other_bases(case: Case) -> Iterator[Finding]:
@@ -116,12 +165,30 @@ def other_bases(case: Case) -> Iterator[Finding]:
             hint = "Its change is meant for that base; expect less likeness, or use that base."
             yield Finding("other-base", "warning", (number,), text, hint)
     told = [number for number, model in enumerate(case.models) if model.origin.has_base]
-    groups = _groups(case, told, same_base)
+    groups = groups_by(case, told, same_base)
     if len(groups) > 1:
-        said = [f"{_listed(case, group)} on {case.models[group[0]].origin.base or 'another'}" for group in groups]
-        text = f"Trained on different bases: {'; '.join(said)}."
         hint = "Mixes work best where all were trained on the base that is used."
-        yield Finding("different-bases", "warning", tuple(sorted(sum(groups, ()))), text, hint)
+        text = f"Trained on different bases: {by_base(case, groups)}."
+        yield Finding("different-bases", "warning", tuple(told), text, hint)
+    named = [number for number, model in enumerate(case.models) if model.origin.base]
+    by_name = groups_by(case, named, same_base_by_name)
+    if len(by_name) > 1 and len(groups) < 2:
+        text = (
+            f"Trained on bases of different names: {by_base(case, by_name)}. Other bases, or one under several names."
+        )
+        hint = "If they are other bases, mixes work best with the one that is used."
+        yield Finding("other-base-names", "note", tuple(named), text, hint)
+
+
+def groups_by(case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]) -> Groups:
+    """The models in groups by what their files say of their origin."""
+    return groups_of(numbers, lambda one, other: same(case.models[one].origin, case.models[other].origin))
+
+
+def by_base(case: Case, groups: Groups) -> str:
+    """Each group with the base that its files name."""
+    bases = [next((name for one in group if (name := case.models[one].origin.base)), "another") for group in groups]
+    return "; ".join(f"{listed(case, group)} on {base}" for group, base in zip(groups, bases, strict=True))
 
 
 def started_alike(case: Case) -> Iterator[Finding]:
@@ -199,27 +266,10 @@ def relative_norm(case: Case, number: int) -> tuple[float, int]:
     return (norms[number] / median(alike), len(alike)) if alike else (1.0, 0)
 
 
-def _groups(case: Case, numbers: Sequence[int], same: Callable[[Origin, Origin], bool | None]) -> list[tuple[int, ...]]:
-    """The models in groups, each with those that nothing sets apart from the group's first."""
-    groups: list[tuple[int, ...]] = []
-    for number in numbers:
-        at = next(
-            (
-                place
-                for place, group in enumerate(groups)
-                if same(case.models[number].origin, case.models[group[0]].origin) is not False
-            ),
-            None,
-        )
-        if at is None:
-            groups.append((number,))
-        else:
-            groups[at] = (*groups[at], number)
-    return groups
-
-
-def _listed(case: Case, numbers: Sequence[int]) -> str:
-    return ", ".join(case.models[number].name for number in numbers)
+def listed(case: Case, numbers: Sequence[int]) -> str:
+    """The names of models in a sentence."""
+    *first, last = [case.models[number].name for number in numbers]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _of(share: float) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from filecmp import cmp
+from itertools import combinations
 from pathlib import Path
 from typing import final
 
@@ -41,12 +43,16 @@ class Model:
 @final
 @dataclass(frozen=True)
 class Case:
-    """Models, their anatomy, and what a base told of them; `base` says what the given base is, None without one."""
+    """Models, their anatomy, and what a base told of them; `base` says what the given base is, None without one.
+
+    `equal` are the pairs of models, by number, whose files are the same byte by byte.
+    """
 
     models: tuple[Model, ...]
     anatomy: Anatomy
     base: Origin | None = None
     probe: Probe | None = None
+    equal: tuple[tuple[int, int], ...] = ()
 
     @property
     def called(self) -> str:
@@ -72,6 +78,16 @@ def model_of(tune: FineTune, base: Path | None = None) -> Model:
     return Model(
         tune.path, technique, tune.family_name, bool(tune.modules), origin_of(tune), doubts[0] if doubts else ""
     )
+
+
+def equal_files(paths: Sequence[Path]) -> tuple[tuple[int, int], ...]:
+    """The pairs, by number, of one place or of files with the same bytes; files are read as far as they are alike."""
+    pairs = combinations(enumerate(path.resolve() for path in paths), 2)
+    return tuple((one, other) for (one, first), (other, second) in pairs if first == second or _alike(first, second))
+
+
+def _alike(first: Path, second: Path) -> bool:
+    return first.is_file() and second.is_file() and cmp(first, second, shallow=False)
 
 
 def _technique(tune: FineTune) -> str:

@@ -16,6 +16,7 @@ OWN = "eleven.training"
 NAMED = "ss_output_name"
 """The source of trigger words that is only the file's name."""
 VAGUE = frozenset({"", "none", "model", "base", "pytorch_lora_weights"})
+ENDINGS = frozenset({".safetensors", ".ckpt", ".pt", ".bin"})
 
 
 @final
@@ -66,7 +67,13 @@ def same_base(first: Origin, second: Origin) -> bool | None:
         return first.base_sha256 == second.base_sha256
     if first.base_short and second.base_short:
         return first.base_short == second.base_short
-    return True if first.base and first.base.casefold() == second.base.casefold() else None
+    return True if first.base and _stem(first.base) == _stem(second.base) else None
+
+
+def same_base_by_name(first: Origin, second: Origin) -> bool | None:
+    """As `same_base`, but names that differ count as two bases, though one base may go by both."""
+    told = same_base(first, second)
+    return False if told is None and first.base and second.base else told
 
 
 def same_words(first: Origin, second: Origin) -> bool | None:
@@ -75,6 +82,12 @@ def same_words(first: Origin, second: Origin) -> bool | None:
         return None
     left, right = _parts(first.words), _parts(second.words)
     return any(one <= other or other <= one for one in left for other in right)
+
+
+def _stem(name: str) -> str:
+    """The name without a model file's ending, in lower case."""
+    found = PurePath(name.casefold())
+    return found.stem if found.suffix in ENDINGS else found.name
 
 
 def _parts(words: Iterable[str]) -> list[frozenset[str]]:

@@ -9,6 +9,7 @@ from typing import final
 
 from eleven.mix import Mix, Part, preset
 from eleven.suggestions.findings import STRONG, WEAK, Finding, relative_norm
+from eleven.suggestions.groups import Groups
 from eleven.suggestions.models import Case
 from eleven.suggestions.probe import Probe, predicted_total, prediction_norms, ratios, restricted, shared
 
@@ -18,10 +19,6 @@ FAINT, TAMED = 0.3, 0.4
 """The strength of a weak model, and the least that is left of a strong one's."""
 MILD = 0.6, 1.6
 """How far the size of its effect may move a model from an even share."""
-
-
-Groups = tuple[tuple[int, ...], ...]
-"""Models by number; those in one group count as one."""
 
 
 @final
@@ -66,7 +63,7 @@ def suggest(case: Case, findings: Sequence[Finding], single_best: float = 1.0) -
 
 
 def grouped(case: Case, findings: Sequence[Finding]) -> Groups:
-    """The models that count; strangers are set aside where two others are left to mix."""
+    """The models that count, those that count as one together; strangers are set aside where two others are left."""
     aside = {number for one in findings if one.kind == "stranger" for number in one.files}
     counted = [number for number, model in enumerate(case.models) if model.changes]
     kept = [number for number in counted if number not in aside]

@@ -18,7 +18,7 @@ from eleven.finetunes.opening import open_finetune
 from eleven.mix import Mix, Part
 from eleven.suggestions.findings import Finding, find
 from eleven.suggestions.measuring import ignore, measure, modules_of
-from eleven.suggestions.models import Case, model_of
+from eleven.suggestions.models import Case, equal_files, model_of
 from eleven.suggestions.origins import Origin
 from eleven.suggestions.probe import Probe
 from eleven.suggestions.strengths import Suggestion, suggest
@@ -59,7 +59,7 @@ def examine(files: Sequence[Path], base: Path | None = None, *, advance: Callabl
         count = len(modules_of(tunes))
         anatomy = measure(tunes, lambda: advance(count))
     told = [model.origin for model in models]
-    return Case(models, anatomy, base_origin(base, told) if base else None)
+    return Case(models, anatomy, base_origin(base, told) if base else None, equal=equal_files(files))
 
 
 def conclude(case: Case, probe: Probe | None = None, *, single_best: float = 1.0) -> Examined:
