@@ -22,7 +22,7 @@ from eleven.studies.space import Space
 from eleven.studies.worlds import World, world
 
 PAGE = Path(__file__).parents[1] / "docs" / "search.md"
-COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (100,), 8, 30_000
+COUNTS, BUDGETS, SHOTS, FIRST = (2, 3, 4, 6), (100,), 8, 70_000
 Way = Callable[[World, int], np.ndarray]
 
 
@@ -58,22 +58,29 @@ def heading(worlds: int) -> str:
     """The head of the table."""
     budgets = " / ".join(map(str, BUDGETS))
     names = ["models", "best single", "preset", "best there is", *(f"{name}, {budgets}" for name in WAYS)]
-    told = f"Means over {worlds} worlds; the first three are hit rates, the others percent of the best there is."
+    told = f"Means over {worlds} worlds; first hit rates, then percent of the best there is, with standard errors."
     return "\n".join([told, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"])
 
 
 def row(count: int, worlds: list[World]) -> str:
     """One number of models: hit rates, and what each way reaches with each budget."""
-    best = np.mean([there.best()[1] for there in worlds])
+    bests = np.array([there.best()[1] for there in worlds])
     single = np.mean([there.best_single() for there in worlds])
     usual = np.mean([there.hit_rate(preset(count)) for there in worlds])
-    cells = [f"{100 * rate:.1f}" for rate in (single, usual, best)]
+    cells = [f"{100 * rate:.1f}" for rate in (single, usual, bests.mean())]
     for way in WAYS.values():
-        reached = [np.mean([there.hit_rate(way(there, budget)) for there in worlds]) / best for budget in BUDGETS]
-        cells.append(" / ".join(f"{100 * share:.1f}" for share in reached))
+        reached = [np.array([there.hit_rate(way(there, budget)) for there in worlds]) for budget in BUDGETS]
+        cells.append(" / ".join(share(rates, bests) for rates in reached))
     told = f"| {count} | {' | '.join(cells)} |"
     print(told, flush=True)
     return told
+
+
+def share(rates: np.ndarray, bests: np.ndarray) -> str:
+    """Percent of the best there is, with the standard error."""
+    reached = rates.mean() / bests.mean()
+    error = (rates - reached * bests).std(ddof=1) / np.sqrt(len(rates)) / bests.mean()
+    return f"{100 * reached:.1f} ± {100 * error:.1f}"
 
 
 def ours(there: World, budget: int) -> np.ndarray:

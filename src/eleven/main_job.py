@@ -212,7 +212,8 @@ def open_maker(setup: Setup, workers: Workers, engine: DiffusersEngine) -> Gener
         from eleven.studies.ray_workers import open_ray_crew
 
         gpus = 1 if engine.base.device.type == "cuda" else 0
-        with open_ray_crew(openers(setup, 1)[0], workers.count, address=workers.address, gpus=gpus) as crew:
+        opener = openers(setup, workers.count)[0]
+        with open_ray_crew(opener, workers.count, address=workers.address, gpus=gpus) as crew:
             yield crew
     elif workers.count > 1:
         with open_crew(openers(setup, workers.count)) as crew:

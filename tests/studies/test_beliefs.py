@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from eleven.studies.beliefs import form, most_telling
+from eleven.studies.beliefs import Beliefs, form, most_telling
 from eleven.studies.space import Knob, Space
 from eleven.studies.theory import Theory
 from eleven.testing import world
@@ -60,6 +62,15 @@ def test_knobs_are_best_where_pictures_say():
     beliefs = believed(Space(("a", "b"), knobs=(Knob("te"),)), rows, -2 * (rows[:, 2] - 0.6) ** 2)
     tried = np.column_stack([np.full((31, 2), 0.6), np.linspace(0, 1.5, 31)])
     assert beliefs.highest(tried)[2] == pytest.approx(0.6, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("errors", "caution", "chosen"), [((0.1, 0.4), 1.5, 0), ((0.2, 0.2), 1.5, 1), ((0.1, 0.4), 0.0, 1)]
+)
+def test_caution_chooses_the_surer_of_two_mixes_and_the_higher_of_two_as_sure(errors, caution, chosen):
+    process = SimpleNamespace(unit=1.0, predict=lambda _: (np.array([0.0, 0.1]), np.array(errors)))
+    rows = mixes(2, 2)
+    assert np.array_equal(Beliefs(Space(("a", "b")), 1.2, process).highest(rows, caution), rows[chosen])
 
 
 def test_what_tells_most_is_not_known_already():

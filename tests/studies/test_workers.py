@@ -18,7 +18,7 @@ from eleven.errors import FileError, OutOfMemory, WorkerLost
 from eleven.studies.making import Alone
 from eleven.studies.shots import search_shots
 from eleven.studies.taking import Taking
-from eleven.studies.workers import open_crew
+from eleven.studies.workers import Crew, open_crew
 
 SHOTS = search_shots(PLAN)
 MIX = PLAN.mix((0.7, 0.6))
@@ -62,13 +62,16 @@ def open_missing():
 
 def test_two_workers_end_with_the_ledger_of_one_though_one_is_killed(tmp_path):
     run(tmp_path / "alone")
+    killed: list[int] = []
     with open_crew([tiny_study.open_mock] * 2) as crew:
 
         def kill(done, _):
-            if done == 20:
-                os.kill(crew.workers[0].pid, signal.SIGTERM)
+            if done >= 20 and not killed:
+                killed.append(crew.workers[0].pid)
+                os.kill(killed[0], signal.SIGTERM)
 
         run(tmp_path / "crew", maker=crew, taking=Taking(5, progress=kill))
+        assert crew.workers[0].pid != killed[0]
     assert content(tmp_path / "crew") == content(tmp_path / "alone")
 
 
@@ -95,3 +98,37 @@ def test_what_an_engine_refuses_is_told_as_ever():
                 small.make(JOBS[0])
             with pytest.raises(FileError, match=r"base: cannot be opened\. Check the path"):
                 missing.make(JOBS[0])
+
+
+class FailingWorker:
+    """Dies over every job, and there is no place for another."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def make(self, job):
+        self.asked += 1
+        raise WorkerLost("it died.")
+
+    def replace(self):
+        raise WorkerLost("there is no room.")
+
+    def close(self):
+        pass
+
+
+class SteadyWorker(FailingWorker):
+    def make(self, job):
+        return next(Alone(MockEngine(BEST)).map([job]))
+
+
+def test_the_others_go_on_without_a_worker_that_cannot_be_replaced():
+    failing = FailingWorker()
+    made = list(Crew([failing, SteadyWorker(), failing]).map(JOBS))
+    assert np.array_equal(made, list(Alone(MockEngine(BEST)).map(JOBS)))
+    assert failing.asked == 2
+
+
+def test_without_any_worker_that_can_be_replaced_the_reason_is_told():
+    with pytest.raises(WorkerLost, match="there is no room"):
+        list(Crew([FailingWorker(), FailingWorker()]).map(JOBS))

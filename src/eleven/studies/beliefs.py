@@ -40,15 +40,18 @@ class Beliefs:
 
         With `hope`, as if likeness were so many standard deviations higher, less what is uncertain of all rows alike.
         """
+        means, errors = self.likeness(rows)
+        return self._log_hits(means + hope * np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0)), errors)
+
+    def highest(self, rows: Floats, caution: float = 0.0) -> Floats:
+        """The row that is thought to be perfect most often, each likeness taken so many standard errors lower."""
+        means, errors = self.likeness(rows)
+        return rows[int(self._log_hits(means - caution * errors, errors).argmax())]
+
+    def _log_hits(self, means: Floats, errors: Floats) -> Floats:
         from scipy.special import log_ndtr
 
-        means, errors = self.likeness(rows)
-        means = means + hope * np.sqrt(np.maximum(errors**2 - errors.min() ** 2, 0))
         return log_ndtr(means / np.hypot(self.process.unit, errors))
-
-    def highest(self, rows: Floats) -> Floats:
-        """The row that is thought to be perfect most often."""
-        return rows[int(self.log_hits(rows).argmax())]
 
 
 def form(space: Space, total: float, rows: Floats, values: Floats) -> Beliefs:

@@ -37,6 +37,9 @@ ROUND_PICTURES, MIXES_AT_MOST = 16, 200
 BEYOND = 1.15
 """How many times stronger than usual, or than the best so far, a mix may be that is tried."""
 
+CAUTION = 1.5
+"""By how many standard errors each likeness is taken lower in the end: the highest estimate is mostly too high."""
+
 LEADERS, LOCAL, GLOBAL = 4, 15, 120
 SPREADS = (0.1, 0.25, 0.5)
 FINE_SPREADS, FINE = (0.3, 0.2, 0.1, 0.1, 0.05), 60
@@ -129,17 +132,17 @@ class _Search:
     def step(self, phase: str, asked: tuple[Asked, ...]) -> Step:
         """The present state; the best is what is believed to be perfect most often, not the luckiest mix."""
         self.beliefs = self._beliefs()
-        self.best = self._find_best(self.beliefs)
+        self.best = self._find_best(self.beliefs, CAUTION if phase == "done" else 0.0)
         mean, error = self.beliefs.likeness(self.best[None])
         strengths: Row = tuple(map(float, self.best))
         return Step(phase, self.account.used, asked, strengths, float(mean[0]), float(error[0]), self._max_total())
 
-    def _find_best(self, beliefs: Beliefs) -> Floats:
+    def _find_best(self, beliefs: Beliefs, caution: float) -> Floats:
         """The highest of the candidates, and from there by smaller and smaller steps."""
-        best = beliefs.highest(self._allowed(self._candidates(beliefs)))
+        best = beliefs.highest(self._allowed(self._candidates(beliefs)), caution)
         for spread in FINE_SPREADS:
             near = self.space.clip(nearby([best], spread, FINE, self.draw))
-            best = beliefs.highest(self._allowed(np.vstack([best, near])))
+            best = beliefs.highest(self._allowed(np.vstack([best, near])), caution)
         return best
 
     def _entrants(self) -> list[Floats]:

@@ -1,4 +1,7 @@
-"""`Crew`: several workers that make pictures side by side; one that dies is replaced, and its job is done again."""
+"""`Crew`: several workers that make pictures side by side; one that dies is replaced, and its job is done again.
+
+Where there can be no new one, the others go on.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
+from threading import Lock
 from typing import Protocol, Self, final
 
 from eleven.engines.engine import Engine
@@ -35,7 +39,7 @@ class Worker(Protocol):
         ...
 
     def replace(self) -> None:
-        """A new worker stands in the place of the one that died."""
+        """A new worker stands in the place of the one that died. WorkerLost where there can be none."""
         ...
 
     def close(self) -> None:
@@ -135,6 +139,7 @@ class Crew:
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self.workers = tuple(workers)
+        self._left, self._counting = len(self.workers), Lock()
         self._free: SimpleQueue[Worker] = SimpleQueue()
         for worker in self.workers:
             self._free.put(worker)
@@ -160,17 +165,29 @@ class Crew:
                 stack.callback(worker.close)
 
     def _make(self, job: Job) -> list[Pixels]:
-        worker = self._free.get()
-        try:
-            for _ in range(TRIES):
-                try:
-                    return worker.make(job)
-                except WorkerLost:
-                    worker.replace()
-        finally:
-            self._free.put(worker)
+        for _ in range(TRIES):
+            worker: Worker | None = self._free.get()
+            try:
+                return worker.make(job)
+            except WorkerLost:
+                worker = self._replaced(worker)
+            finally:
+                if worker is not None:
+                    self._free.put(worker)
         told = f"{told_of(job)}: {TRIES} workers died over {len(job)} pictures."
         raise WorkerLost(told, hint="Try a smaller batch or fewer workers: memory is the likeliest cause.")
+
+    def _replaced(self, worker: Worker) -> Worker | None:
+        """The worker, new; none where that cannot be and others go on without it. WorkerLost where it was the last."""
+        try:
+            worker.replace()
+        except WorkerLost:
+            with self._counting:
+                if self._left == 1:
+                    raise
+                self._left -= 1
+            return None
+        return worker
 
     def __enter__(self) -> Self:
         return self
