@@ -105,6 +105,14 @@ def test_mixes_with_shares_of_their_own_lie_in_one_batch(base_of, tmp_path):
     assert furthest(together[0].pixels, together[1].pixels) > 3
 
 
+def test_it_may_be_the_first_picture_that_a_pipeline_makes(base_of, tmp_path):
+    base = base_of("sd1")
+    mix = weaker(mix_of((adapters_for(base, tmp_path)[0], 0.8)), 0.5)
+    vars(base.pipeline).pop("_guidance_scale", None)
+    with DiffusersEngine(base) as engine:
+        assert len(list(engine.take(mix, LONG[:1]))) == 1
+
+
 @pytest.mark.parametrize("family", ["sdxl", "sd3"])
 def test_other_families_guide_so_too(base_of, tmp_path, family):
     base = base_of(family)

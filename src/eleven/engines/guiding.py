@@ -32,7 +32,7 @@ def is_apart(engine: DiffusersEngine, combination: Combination | None, guidance:
     """
     if combination is None or not combination.mix.differs_for_negative:
         return False
-    if not hasattr(engine.base.pipeline, "do_classifier_free_guidance"):
+    if not hasattr(type(engine.base.pipeline), "do_classifier_free_guidance"):
         told = f"{engine.base.family_name} does not guide by a negative prompt."
         raise UsageError(told, hint="Leave `negative` out of the parts.")
     return guidance > 1
