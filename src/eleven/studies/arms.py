@@ -51,12 +51,21 @@ class Arm:
 @final
 @dataclass(frozen=True)
 class Alone:
-    """One model by itself: its own best strength and knobs, and the likeness that the search expects of it."""
+    """One model by itself: its own best strength and knobs, and the likeness that the search expects of it.
+
+    `lift` is how many times the strength counts, for the knobs.
+    """
 
     model: int
     strength: float
     likeness: float
     knobs: tuple[float, ...] = ()
+    lift: float = 1.0
+
+    @property
+    def counted(self) -> float:
+        """The strength as it counts."""
+        return self.lift * self.strength
 
 
 def row_of(space: Space, model: int, strength: float) -> tuple[float, ...]:
