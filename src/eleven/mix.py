@@ -148,6 +148,18 @@ class Mix(BaseModel):
         return any(part.negative != 1 for part in self.parts)
 
     @property
+    def filed(self) -> tuple[Mix, float] | None:
+        """The mix that a file can hold, and the share of that file's strength for the negative prompt.
+
+        None where no file can: with strengths that rise, or parts that have other shares than the rest.
+        """
+        shares = {part.negative for part in self.parts}
+        if self.rises or len(shares) > 1:
+            return None
+        plain = tuple(part.model_copy(update={"negative": 1.0}) for part in self.parts)
+        return self.model_copy(update={"parts": plain}), shares.pop()
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the content: parts in any order, files by hash; by name only where the hash is not known."""
         content = _unsigned_zeros(self.model_dump(mode="json"))
