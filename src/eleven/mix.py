@@ -147,6 +147,10 @@ class Mix(BaseModel):
         """Whether the negative prompt's prediction is made with other strengths."""
         return any(part.negative != 1 for part in self.parts)
 
+    def guided(self, share: float) -> Mix:
+        """The mix with this share of every part's strengths for the negative prompt."""
+        return self.model_copy(update={"parts": tuple(one.model_copy(update={"negative": share}) for one in self.parts)})
+
     @property
     def filed(self) -> tuple[Mix, float] | None:
         """The mix that a file can hold, and the share of that file's strength for the negative prompt.
@@ -156,8 +160,7 @@ class Mix(BaseModel):
         shares = {part.negative for part in self.parts}
         if self.rises or len(shares) > 1:
             return None
-        plain = tuple(part.model_copy(update={"negative": 1.0}) for part in self.parts)
-        return self.model_copy(update={"parts": plain}), shares.pop()
+        return self.guided(1.0), shares.pop()
 
     @property
     def digest(self) -> str:

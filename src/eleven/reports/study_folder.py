@@ -57,7 +57,7 @@ def write_results(
 ) -> Left:
     """Writes everything into the study's folder, over an earlier result of it; without `baking`, no adapter."""
     folder = study.taker.ledger.folder
-    mix = study.plan.mix(confirmation.arms[winner_of(confirmation, study)].row)
+    mix = confirmation.arms[winner_of(confirmation, study)].mix(study.plan)
     recipe = adapter = None
     if mix is not None:
         recipe = folder / RECIPE
@@ -94,7 +94,7 @@ def baked(mix: Mix, to: Path, baking: Baking) -> Baked:
 def copy_best(study: Study, confirmation: Confirmation, folder: Path) -> None:
     """The winner's likest pictures, the best first; a folder of an earlier result is replaced."""
     winner = winner_of(confirmation, study)
-    scores, mix = confirmation.scores[winner], study.plan.mix(confirmation.arms[winner].row)
+    scores, mix = confirmation.scores[winner], confirmation.arms[winner].mix(study.plan)
     ranked = sorted(zip(scores, confirmation.shots, strict=False), key=lambda one: -study.objective.likeness(one[0]))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

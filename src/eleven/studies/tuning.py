@@ -70,7 +70,8 @@ def tune(study: Study, detail: float = 0.0) -> Tuned:
     searched = replace(searched, effects=effects_of(study, seen, best), detail=detail)
     best = steered(study, best, searched)
     searched = replace(searched, reading=reading_of(study, best, searched.alone))
-    confirmation = confirm(study, arms_of(space, best, searched.alone), shares.confirmation)
+    arms = arms_of(space, best, searched.alone, is_guided=study.is_guided)
+    confirmation = confirm(study, arms, shares.confirmation)
     return Tuned(best, searched, confirmation)
 
 
