@@ -149,7 +149,9 @@ class Mix(BaseModel):
 
     def guided(self, share: float) -> Mix:
         """The mix with this share of every part's strengths for the negative prompt."""
-        return self.model_copy(update={"parts": tuple(one.model_copy(update={"negative": share}) for one in self.parts)})
+        return self.model_copy(
+            update={"parts": tuple(one.model_copy(update={"negative": share}) for one in self.parts)}
+        )
 
     @property
     def filed(self) -> tuple[Mix, float] | None:

@@ -7,7 +7,6 @@ from eleven.errors import UsageError
 from eleven.studies.racing import behind, heats, survivors
 from eleven.studies.space import Knob, Space, starts, usual_total
 
-
 SHARED = Space(("one", "two"), knobs=(Knob("negative", (0.0, 1.0), 1.0, ("negative",)),))
 
 

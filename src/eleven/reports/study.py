@@ -44,8 +44,8 @@ class Arm(Plain):
     """What the page calls it."""
     role: Role
     """`mix`: found by the search; `single`: one model at its own best strength; `raised single`: that at 1.4 times;
-    `guided`: the best with less of it for the negative prompt; `preset`: the usual strengths; `base`: no model; `given`:
-    named by the user."""
+    `guided`: the best with half of it for the negative prompt; `preset`: the usual strengths; `base`: no model;
+    `given`: named by the user."""
     strengths: tuple[float, ...]
     """One for each model, in their order; 0 where a model takes no part."""
     perfect: Rate

@@ -82,9 +82,7 @@ def row_of(space: Space, model: int, strength: float) -> tuple[float, ...]:
     return tuple(strength if number == model else 0.0 for number in range(space.count))
 
 
-def arms_of(
-    space: Space, best: Sequence[float], alone: Sequence[Alone], *, is_guided: bool = False
-) -> tuple[Arm, ...]:
+def arms_of(space: Space, best: Sequence[float], alone: Sequence[Alone], *, is_guided: bool = False) -> tuple[Arm, ...]:
     """The mix first, then the singles by likeness, the preset, the best single turned up, and the base without models.
 
     Where a negative prompt guides, `is_guided`, the best with less for it stands before the base.
