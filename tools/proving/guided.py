@@ -76,8 +76,8 @@ def plain_single(case: Case, work: Path) -> Arm:
 def difference(study: dict[str, Any], first: str, second: str) -> dict[str, Any]:
     """Perfect shares of one arm less another's, as a results file tells them."""
     names = [arm["name"] for arm in study["arms"]]
-    hits = [hits_of(study, names.index(name)) for name in (first, second)]
-    found = compare(*hits, [shot["prompt"] for shot in study["shots"]], draws=0)
+    one, other = (hits_of(study, names.index(name)) for name in (first, second))
+    found = compare(one, other, [shot["prompt"] for shot in study["shots"]], draws=0)
     within = {"low": float(found.interval.low), "high": float(found.interval.high)}
     return {"share": float(found.interval.estimate), "interval": within, "p": float(found.p_value)}
 
