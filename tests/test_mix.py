@@ -76,6 +76,17 @@ def test_a_rise_of_0_is_written_nowhere_and_another_one_is_another_digest():
         Mix.from_toml('[[parts]]\nfile = "a"\nrise = 1.5\n')
 
 
+def test_a_file_holds_a_mix_of_which_each_part_has_the_same_share_for_the_negative_prompt():
+    def mix(*shares, **more):
+        return Mix(parts=tuple(Part(file=f"{at}", strength=0.5, negative=at, **more) for at in shares))
+
+    plain, share = mix(0.3).filed
+    assert (plain.is_live, plain.parts[0].strength, share) == (False, 0.5, 0.3)
+    assert mix(1.0, 1.0).filed == (mix(1.0, 1.0), 1.0)
+    assert mix(0.3, 0.4).filed is None
+    assert mix(0.3, rise=0.5).filed is None
+
+
 def test_a_mix_cannot_be_changed():
     mix = Mix(parts=(Part(file="a", at={"te": 0.4}),))
     with pytest.raises(ValidationError):

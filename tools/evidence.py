@@ -16,7 +16,7 @@ from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.ensembling import EnsemblingEngine
 from eleven.engines.opening import Setup, open_engine
 from eleven.lab.people import CONCEPTS, Concept
-from proving import arms, concepts, rules, totals
+from proving import arms, concepts, guided, rules, totals
 from proving.page import page
 from proving.stand import BATCH, open_stand
 from proving.training import CLAIMS, train
@@ -52,7 +52,7 @@ def of_rules(bench: Bench) -> object:
 
 PEOPLE: Mapping[str, Callable[[Bench], object]] = {"arms": of_arms, "totals": of_totals, "rules": of_rules}
 """Sections that are measured for each of the lab's people."""
-TUNING = "tuning"
+TUNING, GUIDED = "tuning", "guided"
 
 
 def main() -> None:
@@ -60,7 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="people or cases (default: all)")
     parser.add_argument("--work", type=Path, help="keeps pictures, ledgers and models")
-    parser.add_argument("--only", action="append", choices=(*PEOPLE, TUNING), help="this section (default: all)")
+    parser.add_argument(
+        "--only", action="append", choices=(*PEOPLE, TUNING, GUIDED), help="this section (default: all)"
+    )
     parser.add_argument("--dtype", default="fp32", help="what pictures of the lab's people are computed in")
     parser.add_argument("--data", type=Path, default=DATA, help="where the numbers are kept")
     parser.add_argument("--page", action="store_true", help="write the page from the data only")
@@ -68,7 +70,7 @@ def main() -> None:
     if not options.page:
         options.work.mkdir(parents=True, exist_ok=True)
         setup = Setup("lab", "cpu", options.dtype, BATCH)
-        measure(options.work, setup, options.only or [*PEOPLE, TUNING], options)
+        measure(options.work, setup, options.only or [*PEOPLE, TUNING, GUIDED], options)
     if options.data == DATA:
         PAGE.write_text(page(json.loads(DATA.read_text("utf-8"))), "utf-8")
 
@@ -85,6 +87,9 @@ def measure(work: Path, setup: Setup, sections: list[str], options: argparse.Nam
         for name, case in concepts.cases(work).items():
             if not names or name in names:
                 keep(data, TUNING, name, concepts.measure(case, work))
+    if GUIDED in sections:
+        for case in guided.cases(work, names):
+            keep(data, GUIDED, case.name, guided.measure(case, work))
 
 
 def keep(data: Path, section: str, name: str, found: object) -> None:

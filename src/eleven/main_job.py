@@ -14,6 +14,7 @@ from eleven.amplification.alarm import sample
 from eleven.amplification.grams import Grams
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
+from eleven.engines.guiding import can_guide
 from eleven.engines.opening import Setup, open_engine, openers
 from eleven.engines.probing import clear_ratios, inputs_for, products
 from eleven.engines.redrawing import redraw
@@ -165,7 +166,8 @@ class Bench:
         """The study at work, and a function that notes in its ledger how long it took until now."""
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
         watch, begun = Stopwatch(self.maker), time.monotonic()
-        company = replace(self.company, models=models, probe=partial(self._probe, plan), grams=self.grams)
+        company = replace(self.company, models=models, probe=partial(self._probe, plan))
+        company = replace(company, grams=self.grams, is_guided=can_guide(self.engine) and plan.shot.guidance > 1)
         space = space_of([path.stem for path in self.models], self.wish)
         with begin(plan, to, watch, (self.calibration, space), company) as study:
 

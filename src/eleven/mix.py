@@ -147,6 +147,23 @@ class Mix(BaseModel):
         """Whether the negative prompt's prediction is made with other strengths."""
         return any(part.negative != 1 for part in self.parts)
 
+    def guided(self, share: float) -> Mix:
+        """The mix with this share of every part's strengths for the negative prompt."""
+        return self.model_copy(
+            update={"parts": tuple(one.model_copy(update={"negative": share}) for one in self.parts)}
+        )
+
+    @property
+    def filed(self) -> tuple[Mix, float] | None:
+        """The mix that a file can hold, and the share of that file's strength for the negative prompt.
+
+        None where no file can: with strengths that rise, or parts that have other shares than the rest.
+        """
+        shares = {part.negative for part in self.parts}
+        if self.rises or len(shares) > 1:
+            return None
+        return self.guided(1.0), shares.pop()
+
     @property
     def digest(self) -> str:
         """SHA-256 over the content: parts in any order, files by hash; by name only where the hash is not known."""

@@ -18,6 +18,8 @@ from eleven.engines.noise import draw, generators
 from eleven.engines.samplers import make_scheduler
 from eleven.engines.weights import Weights
 from eleven.errors import UsageError
+from eleven.exports.baking import Request, bake
+from eleven.exports.forms import Form
 from eleven.mix import Part
 
 STEPS = 4
@@ -103,6 +105,26 @@ def test_mixes_with_shares_of_their_own_lie_in_one_batch(base_of, tmp_path):
         alone = [next(engine.take(mix, [shot])) for mix, shot in wanted]
     assert max(furthest(one.pixels, two.pixels) for one, two in zip(together, alone, strict=True)) <= 1
     assert furthest(together[0].pixels, together[1].pixels) > 3
+
+
+def test_it_may_be_the_first_picture_that_a_pipeline_makes(base_of, tmp_path):
+    base = base_of("sd1")
+    mix = weaker(mix_of((adapters_for(base, tmp_path)[0], 0.8)), 0.5)
+    vars(base.pipeline).pop("_guidance_scale", None)
+    with DiffusersEngine(base) as engine:
+        assert len(list(engine.take(mix, LONG[:1]))) == 1
+
+
+def test_the_baked_file_with_the_share_gives_the_picture_of_the_mix(base_of, tmp_path):
+    files = adapters_for(base_of("sd1"), tmp_path)
+    mix = weaker(mix_of((files[0], 0.8), (files[1], 0.5)), 0.3, 0.3)
+    plain, share = mix.filed
+    bake(plain, Request(tmp_path / "mix.safetensors", Form(dtype="fp32")))
+    whole = weaker(mix_of((tmp_path / "mix.safetensors", 1.0)), share)
+    with DiffusersEngine(base_of("sd1")) as engine:
+        first, second, unlike = (next(engine.take(one, LONG)).pixels for one in (mix, whole, plain))
+    assert furthest(first, second) <= 1
+    assert furthest(first, unlike) > 3
 
 
 @pytest.mark.parametrize("family", ["sdxl", "sd3"])

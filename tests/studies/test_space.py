@@ -7,11 +7,29 @@ from eleven.errors import UsageError
 from eleven.studies.racing import behind, heats, survivors
 from eleven.studies.space import Knob, Space, starts, usual_total
 
+SHARED = Space(("one", "two"), knobs=(Knob("negative", (0.0, 1.0), 1.0, ("negative",)),))
 
-def test_coordinates_and_strengths_are_inverse():
-    space = Space(("one", "two", "three"), knobs=(Knob("te"),))
-    rows = np.array([[0.5, 0.3, 0.4, 0.8], [0.9, 0.1, 0.2, 1.0]])
-    assert np.allclose(space.strengths(space.coordinates(rows, 1.2), 1.2), rows, atol=1e-3)
+
+def test_what_counts_the_same_has_the_same_coordinates_but_for_the_share():
+    rows = np.array([[0.8, 0.4, 1.0], [0.4, 0.2, 0.0], [0.8 / 2**0.5, 0.4 / 2**0.5, 0.5]])
+    found = SHARED.coordinates(rows, 1.2)
+    assert np.allclose(found[:, 0], 0)
+    assert np.allclose(found[:, 1:3], found[0, 1:3])
+    assert np.allclose(found[:, 3] - found[1, 3], [1, 0, 0.5])
+    assert np.allclose(SHARED.points(rows, 1.2).mixes[:, :2], [[0.8, 0.4]] * 3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_totals_are_kept_within_what_counts(share):
+    clipped = SHARED.clip(np.array([[1.1, 1.1, share], [0.1, 0.1, share]]))
+    assert np.allclose(SHARED.counted(clipped).sum(1), [1.8, 0.8], atol=2e-3)
+
+
+def test_a_share_for_the_negative_prompt_is_begun_at_several_values():
+    rows = starts(SHARED, predicted_total=1.2)
+    assert tuple(rows[0]) == (0.7, 0.7, 1.0)
+    assert {row[2] for row in rows} == {1.0, 0.35, 0.0}
+    assert {round(float(SHARED.counted(row[None]).sum()), 2) for row in rows[1:4]} <= {1.2, 1.32, 1.08}
 
 
 def test_clipping_keeps_shares_where_it_can():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_study import BEST, LINES, Brightness, CountingEngine, content, plan_with, tuned
+from tiny_study import BEST, LINES, PLAN, Brightness, CountingEngine, content, plan_with, tuned
 
 from eleven.engines.mock import MockEngine
 from eleven.errors import UsageError
@@ -179,6 +179,17 @@ def test_the_best_single_is_turned_up_and_equal_arms_are_measured_once():
     single = arms_of(space, (0.0, 1.1), alone)
     assert "mix" not in [arm.role for arm in single]
     assert single[0].strengths == (0.0, 1.1)
+
+
+def test_where_a_negative_prompt_guides_the_best_is_shown_with_half_of_it_for_that():
+    alone = [AloneModel(0, 0.9, -1.0), AloneModel(1, 1.0, -0.5)]
+    guided = [arm for arm in arms_of(Space(("a", "b")), (0.8, 0.6), alone, is_guided=True) if arm.role == "guided"]
+    assert [(arm.strengths, arm.share, arm.is_aside) for arm in guided] == [((0.5657, 0.4243), 0.5, True)]
+    mix = guided[0].mix(PLAN)
+    assert mix is not None
+    assert [(part.strength, part.negative) for part in mix.parts] == [(0.5657, 0.5), (0.4243, 0.5)]
+    searched = Space(("a", "b"), knobs=(Knob("share", addresses=("negative",)),))
+    assert "guided" not in [arm.role for arm in arms_of(searched, (0.8, 0.6, 0.3), alone, is_guided=True)]
 
 
 @pytest.mark.parametrize(("shots", "sizes"), [(8, [8]), (24, [8, 16, 24]), (80, [16, 32, 48, 64, 80]), (3, [3])])

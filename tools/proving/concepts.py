@@ -16,6 +16,7 @@ from eleven.main_job import Photos, Wish, open_bench
 from eleven.reports.study_folder import Left
 from eleven.studies.arms import Arm
 from eleven.studies.beginning import Company
+from eleven.studies.space import Knob
 from proving.stand import BATCH, GUIDANCE, STEPS
 from proving.training import OWN, PEOPLE, Recipe, adapter, train
 
@@ -38,9 +39,9 @@ class Case:
     direct: int = DIRECT
 
 
-def newcomers() -> list[Concept]:
-    """Four people and a cat."""
-    told = [(number, kind) for number, kind in enumerate(KINDS, 1)]
+def newcomers(kinds: Sequence[str] = KINDS, first: int = 1) -> list[Concept]:
+    """Four people and a cat, by number from the first."""
+    told = list(enumerate(kinds, first))
     return [
         Concept(f"new{number}", draw_person(FIRST + number, kind), f"sks {kind}", FIRST + 1000 * number)  # type: ignore[arg-type]
         for number, kind in told
@@ -88,10 +89,13 @@ def measure(case: Case, work: Path) -> dict[str, Any]:
     }
 
 
-def run(case: Case, to: Path, given: tuple[Sequence[Arm], int] | None) -> dict[str, Any]:
-    """The results of `tune`, or of given arms on so many shots each, from the study's folder."""
+def run(
+    case: Case, to: Path, given: tuple[Sequence[Arm], int] | None, *, knobs: tuple[Knob, ...] = (), seed: int = 1
+) -> dict[str, Any]:
+    """The results of `tune`, or of given arms on so many shots each of this seed, from the study's folder."""
     budget = given[1] * len(given[0]) if given else 0
-    wish = Wish(shot=Shot("", 0, steps=STEPS, guidance=GUIDANCE), budget=budget, seed=1 if given else 0)
+    shot = Shot("", 0, steps=STEPS, guidance=GUIDANCE)
+    wish = Wish(shot=shot, budget=budget, seed=seed if given else 0, knobs=knobs)
     company = Company(progress=lambda done, all_: print(f"{case.name}: {done} of {all_}", end="\r"), batch=BATCH)
     photos = Photos(case.photos, trigger=case.concept.trigger)
     with open_bench(Setup("lab", "cpu", DTYPE, BATCH), case.models, photos, wish, company) as bench:

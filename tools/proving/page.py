@@ -56,6 +56,14 @@ further shots of other seeds, in bfloat16.
 """
 
 
+GUIDED = """### With the share for the negative prompt searched too
+
+Five further newcomers with two LoRA each: `eleven tune --knob negative=0..1` with its usual budget, and on 400 further
+shots what it hands over, the best single model with a share of its own, and the best single model as people use it: at
+its own best strength, guided as usual.
+"""
+
+
 def page(data: Data) -> str:
     """The page: a section for everything that was measured."""
     parts = [HEAD]
@@ -69,6 +77,8 @@ def page(data: Data) -> str:
         parts += [STEERING, *(steering_table(name, one) for name, one in found.items())]
     if found := data.get("tuning", {}):
         parts += [TUNING, tuning_table([*found.values()])]
+    if found := data.get("guided", {}):
+        parts += [GUIDED, guided_table([*found.values()])]
     return "\n".join(parts)
 
 
@@ -194,6 +204,38 @@ def tuning_table(rows: Sequence[Data]) -> str:
         for row in rows
     ]
     return "\n".join([head, *told, ""])
+
+
+def guided_table(rows: Sequence[Data]) -> str:
+    """What was found, beside single models."""
+    head = table_head(
+        "newcomer",
+        "handed over",
+        "perfect %",
+        "plain single",
+        "perfect %",
+        "gain",
+        "single, own share",
+        "perfect %",
+        "gain",
+    )
+    return "\n".join([head, *(cells(row["name"], *guided_cells(row)) for row in rows), ""])
+
+
+def guided_cells(row: Data) -> list[str]:
+    """The mix and its perfect share; those of each kind of single, and how much less they have."""
+    arms, direct = row["arms"], row["direct"]
+    found = "found" if "found" in arms else "single"
+    told = [guided_mix(arms[found]), percent(direct[found])]
+    for name in ("plain single", "single"):
+        told += [guided_mix(arms[name]), percent(direct[name]), points(row["difference"][name])]
+    return told
+
+
+def guided_mix(arm: Data) -> str:
+    """Strengths of a mix, and the share for the negative prompt where that is one."""
+    told = " + ".join(f"{at:.2g}" for at in arm["strengths"])
+    return told if arm["share"] == 1 else f"{told}, × {arm['share']:.2g}"
 
 
 def percent(rate: Data) -> str:

@@ -32,10 +32,15 @@ def is_apart(engine: DiffusersEngine, combination: Combination | None, guidance:
     """
     if combination is None or not combination.mix.differs_for_negative:
         return False
-    if not hasattr(engine.base.pipeline, "do_classifier_free_guidance"):
+    if not can_guide(engine):
         told = f"{engine.base.family_name} does not guide by a negative prompt."
         raise UsageError(told, hint="Leave `negative` out of the parts.")
     return guidance > 1
+
+
+def can_guide(engine: DiffusersEngine) -> bool:
+    """Whether the pipeline predicts for a negative prompt."""
+    return hasattr(type(engine.base.pipeline), "do_classifier_free_guidance")
 
 
 @contextmanager

@@ -90,7 +90,10 @@ def refuse_live(mix: Mix) -> None:
     part = next((part for part in mix.parts if part.negative != 1), None)
     if part is not None:
         told = f"{part.file}: a share of {part.negative:g} for the negative prompt cannot be written into a file."
-        raise UsageError(told, hint="Leave `negative` out of the part, or make pictures with generate.")
+        hint = (
+            "Leave `negative` out of the part, and tell ComfyUI the share (docs/concepts/guiding.md), or use generate."
+        )
+        raise UsageError(told, hint=hint)
 
 
 def refuse_alias(to: Path, inputs: Iterable[Path]) -> None:

@@ -12,7 +12,7 @@ from eleven.errors import UsageError
 from eleven.reports.collapse import Collapse
 from eleven.reports.study_measures import Carried, Difference, Knob, Plain, Rate, Scale, Surface, Sweep, Trial
 
-Role = Literal["mix", "single", "raised single", "preset", "base", "given"]
+Role = Literal["mix", "single", "raised single", "guided", "preset", "base", "given"]
 Level = Literal["advice", "warning"]
 
 
@@ -44,7 +44,8 @@ class Arm(Plain):
     """What the page calls it."""
     role: Role
     """`mix`: found by the search; `single`: one model at its own best strength; `raised single`: that at 1.4 times;
-    `preset`: the usual strengths; `base`: no model; `given`: named by the user."""
+    `guided`: the best with half of it for the negative prompt; `preset`: the usual strengths; `base`: no model;
+    `given`: named by the user."""
     strengths: tuple[float, ...]
     """One for each model, in their order; 0 where a model takes no part."""
     perfect: Rate
@@ -57,6 +58,8 @@ class Arm(Plain):
     """Of the perfect shares, this arm less the rival, by pairs; null for the rival itself."""
     knobs: tuple[float, ...] = ()
     """The value of each of the study's knobs; empty where all are neutral."""
+    share: float = 1.0
+    """Of its strengths, for the negative prompt, where that is no knob of the study."""
 
     @property
     def total(self) -> float:

@@ -57,18 +57,17 @@ def write_results(
 ) -> Left:
     """Writes everything into the study's folder, over an earlier result of it; without `baking`, no adapter."""
     folder = study.taker.ledger.folder
-    mix = study.plan.mix(confirmation.arms[winner_of(confirmation, study)].row)
+    mix = confirmation.arms[winner_of(confirmation, study)].mix(study.plan)
     recipe = adapter = None
     if mix is not None:
         recipe = folder / RECIPE
         effects = effects_to_toml(effects_in(mix, study, searched))
         write_bytes(recipe, f"{mix.to_toml()}\n{effects}".encode() if effects else mix.to_toml().encode(), force=True)
         case = replace(case, snippets=tuple(snippets_of(mix)))
-    if mix is not None and baking is not None and mix.is_live:
-        study.tell("no file can hold a share for the negative prompt: the mix is not baked; eleven generate draws it")
-    elif mix is not None and baking is not None:
+    filed = mix.filed if mix is not None else None
+    if filed is not None and baking is not None:
         adapter = folder / ADAPTER
-        case = replace(case, baked=baked(mix, adapter, baking))
+        case = replace(case, baked=baked(filed[0], adapter, baking))
     copy_best(study, confirmation, folder / BEST)
     view = view_of(study, confirmation, case, searched)
     return Left(write_report(view, folder), recipe, adapter, verdict_of(view), view.carried)
@@ -95,7 +94,7 @@ def baked(mix: Mix, to: Path, baking: Baking) -> Baked:
 def copy_best(study: Study, confirmation: Confirmation, folder: Path) -> None:
     """The winner's likest pictures, the best first; a folder of an earlier result is replaced."""
     winner = winner_of(confirmation, study)
-    scores, mix = confirmation.scores[winner], study.plan.mix(confirmation.arms[winner].row)
+    scores, mix = confirmation.scores[winner], confirmation.arms[winner].mix(study.plan)
     ranked = sorted(zip(scores, confirmation.shots, strict=False), key=lambda one: -study.objective.likeness(one[0]))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -115,9 +114,16 @@ def snippets_of(mix: Mix) -> Sequence[Snippet]:
     sayable = all(part.at.keys() <= {"te", "unet"} and not part.live for part in mix.parts)
     return (
         *([Snippet("A1111, Forge, SD.Next", tags)] if sayable else []),
+        *([Snippet("ComfyUI", hooked(mix.filed[1]))] if mix.differs_for_negative and mix.filed else []),
         Snippet("Eleven, pictures", f'eleven generate --base BASE {parts} --prompt "…" --seeds 1-8 --to pictures'),
-        *([] if mix.is_live else [Snippet("Eleven, one file", f"eleven bake {parts} --to mix.safetensors")]),
+        *([] if mix.is_live else [Snippet("Eleven, one file", f"eleven bake {parts} --to {ADAPTER}")]),
     )
+
+
+def hooked(share: float) -> str:
+    """How ComfyUI applies the baked file in whole to the prompt and with a share to the negative prompt."""
+    whole = f"Load LoRA: {ADAPTER}, strength_model {spell(share)}, strength_clip 1"
+    return f"{whole}; Create Hook LoRA (MO): {ADAPTER}, strength_model {spell(1 - share)}, on the positive prompt only"
 
 
 def spelled(part: Part) -> str:

@@ -31,6 +31,7 @@ ROLES = {
     "mix": "found by the search",
     "single": "one model, at its own best strength",
     "raised single": "one model, turned up",
+    "guided": "the best, guided from half of it",
     "preset": "usual strengths",
     "base": "no model",
     "given": "as asked for",

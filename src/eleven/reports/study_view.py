@@ -15,6 +15,7 @@ from eleven.engines.engine import Shot as TakenShot
 from eleven.mix import Mix, preset
 from eleven.reports.carried import carried_of
 from eleven.reports.collapse import Collapse, collapse_view
+from eleven.reports.guided import notes_on_guidance
 from eleven.reports.study import (
     Arm,
     Baked,
@@ -96,7 +97,11 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         carried=carried_of(searched),
         preset_ahead=_preset_ahead(study, confirmation),
         enough=_enough(confirmation, arms),
-        notes=(*_notes(case, searched), *notes_on_copies(arms, pictures, case.calibration.guard)),
+        notes=(
+            *_notes(case, searched),
+            *notes_on_guidance(arms, pictures, winner),
+            *notes_on_copies(arms, pictures, case.calibration.guard),
+        ),
         snippets=case.snippets,
         commands=case.commands,
         settings=case.settings,
@@ -148,7 +153,7 @@ def _arm(
     prompts = [shot.prompt for shot in shots[: len(scores)]]
     perfect, good = (_rate(hits, prompts) for hits in (study.perfect(scores), study.good(scores)))
     likeness = float(study.likeness(scores).mean())
-    return Arm(arm.name, arm.role, arm.strengths, perfect, good, likeness, difference, arm.knobs)
+    return Arm(arm.name, arm.role, arm.strengths, perfect, good, likeness, difference, arm.knobs, arm.share)
 
 
 def told_of(found: Found, p: float | None) -> Difference:
@@ -168,7 +173,7 @@ def _rate(hits: NDArray[np.bool_], prompts: Sequence[str]) -> Rate:
 
 def _pictures(study: Study, confirmation: Confirmation, guard: CopyGuard | None) -> Iterator[Taken]:
     for number, (arm, scores) in enumerate(zip(confirmation.arms, confirmation.scores, strict=True)):
-        mix = study.plan.mix(arm.row)
+        mix = arm.mix(study.plan)
         for place, score in enumerate(scores):
             taken = _picture(study, (number, place), (mix, confirmation.shots[place]), score)
             yield with_copy(taken, study.taker.ledger.folder, guard) if guard else taken

@@ -161,7 +161,7 @@ def _beside(study: StudyView) -> tuple[Arm, Difference] | None:
     winner = study.arms[study.winner]
     if winner.difference is not None:
         return _rival(study), winner.difference
-    others = [arm for arm in study.arms if arm.difference is not None]
+    others = [arm for arm in study.arms if arm.difference is not None and arm.role != "guided"]
     if study.winner != study.rival or not others:
         return None
     best = max(others, key=lambda arm: arm.perfect.share)
@@ -183,7 +183,7 @@ def _is_single(study: StudyView) -> bool:
 
 def _best_mix(study: StudyView) -> Arm | None:
     """The mix, the search's or the usual strengths, that is perfect most often of those compared with the rival."""
-    mixes = [arm for arm in study.arms if len(arm.active) > 1 and arm.difference]
+    mixes = [arm for arm in study.arms if len(arm.active) > 1 and arm.difference and arm.role != "guided"]
     return max(mixes, key=lambda arm: arm.perfect.share, default=None)
 
 

@@ -13,7 +13,7 @@ ALONE, CHECKS = 0.25, 0.2
 """The shares of the search's pictures that go to models by themselves, and to checks of the mix that was found."""
 CONFIRMATION = 0.6
 """The share of all pictures that measures the result on fresh shots."""
-ASIDE = 0.4
+ASIDE = 0.3
 """The share of the fresh shots that arms get which are only shown beside the others."""
 LEAST_ALONE, LEAST_SEARCH, LEAST_CONFIRMATION = 6, 24, BLOCK
 TOTALS = 5
@@ -62,7 +62,7 @@ def suffices(shares: Allotment) -> bool:
 
 def arms_measured(count: int) -> float:
     """How many pictures there are to one fresh shot: mix, preset and singles, and those beside them on some."""
-    return (min(count, MOST_SINGLES) + 2 if count > 1 else 1) + 2 * ASIDE
+    return (min(count, MOST_SINGLES) + 2 if count > 1 else 1) + 3 * ASIDE
 
 
 def least(count: int) -> int:

@@ -59,7 +59,8 @@ class Workers:
 class Company:
     """Who hears of a study, what pictures' infotext tells of its models, how many are made at once, and by whom.
 
-    `probe` tells what the models change in the base's predictions, `grams` what in the weights.
+    `probe` tells what the models change in the base's predictions, `grams` what in the weights; `is_guided` whether a
+    negative prompt guides pictures.
     """
 
     tell: Tell = ignore
@@ -69,6 +70,7 @@ class Company:
     workers: Workers = field(default_factory=Workers)
     probe: Callable[[], Probed] | None = None
     grams: Grams | None = None
+    is_guided: bool = False
 
 
 @final
@@ -123,7 +125,7 @@ def begin(
     taking = Taking(company.batch, company.models, company.progress)
     with open_ledger(folder, plan) as ledger, open_taker(ledger, maker, calibration.scorer, taking) as taker:
         objective = Objective(calibration.thresholds, weights)
-        yield Study(taker, objective, space, company.tell, company.probe, company.grams)
+        yield Study(taker, objective, space, company.tell, company.probe, company.grams, company.is_guided)
 
 
 def short_names(stems: Sequence[str]) -> tuple[str, ...]:

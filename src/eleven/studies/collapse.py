@@ -26,7 +26,7 @@ def noted(study: Study, kind: str) -> str | None:
 
 
 def reading_of(study: Study, row: Sequence[float], alone: Sequence[Alone]) -> Reading | None:
-    """The reading of the mix in a row, each model counted in its own best strength.
+    """The reading of the mix in a row, each model counted in its own best strength, and strengths as they count.
 
     None where not every model was measured alone, where no layers are known, and for a mix that changes nothing.
     """
@@ -34,8 +34,10 @@ def reading_of(study: Study, row: Sequence[float], alone: Sequence[Alone]) -> Re
         return None
     probed = noted(study, PROBED)
     overlap = OVERLAP if probed is None else float(probed.split()[0])
-    known = Known(tuple(one.strength for one in alone), overlap)
-    found = read(study.grams, Mix(parts=study.plan.parts(row)), known)
+    known = Known(tuple(one.counted for one in alone), overlap)
+    space = study.space
+    counted = [*space.counted(np.array([row]))[0], *row[space.count :]]
+    found = read(study.grams, Mix(parts=study.plan.parts(counted)), known)
     return found if found.effect > 0 else None
 
 
@@ -52,7 +54,7 @@ def highest_total(study: Study, alone: Sequence[Alone], predicted: float | None)
         even = reading_of(study, [*np.full(count, 1 / count), *study.space.neutral], alone)
         if even is None:
             return float("inf")
-        strongest = EFFECT_AT_BEST.red * max(one.strength for one in alone)
+        strongest = EFFECT_AT_BEST.red * max(one.counted for one in alone)
         room = max(ABOVE_PRESET * sum(preset(count)), ABOVE_PREDICTED * (predicted or 0.0))
         told = f"{max(even.edge, strongest, room):.4f}"
         study.taker.ledger.note(HIGHEST, told)

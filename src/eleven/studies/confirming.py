@@ -112,7 +112,7 @@ def differ(study: Study, first: Sequence[Score], second: Sequence[Score], shots:
 
 
 def _scores(study: Study, arms: Sequence[Arm], shots: Sequence[Sequence[Shot]]) -> tuple[tuple[Score, ...], ...]:
-    wanted = [(study.plan.mix(arm.row), shot) for arm, taken in zip(arms, shots, strict=True) for shot in taken]
+    wanted = [(arm.mix(study.plan), shot) for arm, taken in zip(arms, shots, strict=True) for shot in taken]
     scores = iter(study.taker.take_all(wanted))
     return tuple(tuple(next(scores) for _ in taken) for taken in shots)
 

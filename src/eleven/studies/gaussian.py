@@ -36,7 +36,7 @@ PSEUDO_PICTURES = 4.0
 @final
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Mixes as they are believed in: coordinates in which likeness is smooth; strengths and knobs less neutral."""
+    """Mixes as they are believed in: coordinates in which likeness is smooth; what counts of strengths; knobs."""
 
     coordinates: Floats
     mixes: Floats

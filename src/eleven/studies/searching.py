@@ -173,26 +173,28 @@ class _Search:
         leaders = rows[np.argsort(-beliefs.log_hits(rows), kind="stable")[:LEADERS]]
         near = [nearby(list(leaders), spread, LOCAL, self.draw) for spread in SPREADS]
         low, high = self.space.total_range
-        usual = max(self.total, float(leaders[0, : self.space.count].sum()))
+        usual = max(self.total, float(self.space.counted(leaders[:1]).sum()))
         totals = np.exp(self.draw.uniform(np.log(low), np.log(max(low, min(high, BEYOND * usual))), (GLOBAL, 1)))
         shares = self.draw.dirichlet(np.full(self.space.count, 0.5), GLOBAL)
         knobs = [self.draw.uniform(*knob.range, (GLOBAL, 1)) for knob in self.space.knobs]
         ones = np.vstack([self.space.row(self.total * one) for one in np.eye(self.space.count)])
-        return self.space.clip(np.vstack([rows, ones, *near, np.hstack([shares * totals, *knobs])]))
+        drawn = np.hstack([shares * totals, *knobs])
+        drawn[:, : self.space.count] /= self.space.lifts(drawn)[:, None]
+        return self.space.clip(np.vstack([rows, ones, *near, drawn]))
 
     def _allowed(self, rows: Floats) -> Floats:
         """Those that are smaller or less of one model than every mix that was ruined; the smallest where none is."""
-        count = self.space.count
-        totals = rows[:, :count].sum(1)
-        alike = np.square(rows[:, :count] / totals[:, None]).sum(1)
+        counted = self.space.counted(rows)
+        totals = counted.sum(1)
+        alike = np.square(counted / totals[:, None]).sum(1)
         fine = np.ones(len(rows), bool)
-        for ruin in self.account.ruined()[:, :count]:
+        for ruin in self.space.counted(self.account.ruined()):
             fine &= (totals < ruin.sum() - 1e-6) | (alike < np.square(ruin / ruin.sum()).sum() - 1e-6)
         return rows[fine] if fine.any() else rows[[int(totals.argmin())]]
 
     def _max_total(self) -> float:
         """The highest total that is still tried at equal strengths."""
-        ruins = self.account.ruined()[:, : self.space.count]
+        ruins = self.space.counted(self.account.ruined())
         even = [ruin.sum() for ruin in ruins if np.square(ruin / ruin.sum()).sum() < 1 / self.space.count + 1e-6]
         return float(min([self.space.total_range[1], *even]))
 

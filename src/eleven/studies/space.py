@@ -35,8 +35,10 @@ ALONE = (1.0, 0.8)
 TOTAL_SCALE, SHARE_SCALE = 2.3, 1.2
 """Coordinates in which a step costs about as much likeness in any direction."""
 
-
 NEGATIVE = "negative"
+LIFT, LIKELY_SHARE = 2.0, 0.35
+"""How many times more a mix counts with none of its strengths for the negative prompt: its best total is so much lower
+(docs/evidence.md). And the share of them that is expected to be best."""
 
 
 @final
@@ -57,6 +59,16 @@ class Knob:
         """Whether it is for blocks, and not for all text encoders or the whole denoiser."""
         return not {"te", "unet", NEGATIVE} & set(self.addresses)
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is the share of strengths for the negative prompt."""
+        return NEGATIVE in self.addresses
+
+    @property
+    def expected(self) -> float:
+        """The value at which likeness is expected to be the highest."""
+        return float(np.clip(LIKELY_SHARE, *self.range)) if self.is_share else self.neutral
+
 
 @final
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class Space:
     """Names of models with the ranges of their strengths, the range of the total, and knobs.
 
     `ranges` may be left out: each strength is then from 0 to 1.2. `totals` too: 0.8 to 1.8, no more than the ranges
-    add up to; from 0.3 for a model alone.
+    add up to; from 0.3 for a model alone. They are totals as they count: `lifts` times the sum of strengths.
     """
 
     names: tuple[str, ...]
@@ -85,7 +97,7 @@ class Space:
                     f"the range {low} to {high} of {name} holds no strength.", hint="Give LOW <= HIGH, from 0."
                 )
         _check_knobs(self.knobs)
-        widest = max((knob.range[1] for knob in self.knobs if NEGATIVE in knob.addresses), default=0.0)
+        widest = max((knob.range[1] for knob in self.knobs if knob.is_share), default=0.0)
         if widest > HIGHEST_SHARE:
             told = f"a share of {widest:g} for the negative prompt is too much."
             raise UsageError(told, hint=f"Give at most {HIGHEST_SHARE}.")
@@ -122,15 +134,33 @@ class Space:
         """The knobs as if they were not there."""
         return np.array([knob.neutral for knob in self.knobs])
 
-    def row(self, strengths: Sequence[float] | Floats) -> Floats:
-        """Strengths with neutral knobs, clipped."""
-        return self.clip(np.concatenate([np.asarray(strengths, float), self.neutral])[None])[0]
+    @property
+    def expected(self) -> Floats:
+        """The knobs at which likeness is expected to be the highest."""
+        return np.array([knob.expected for knob in self.knobs])
+
+    def lifts(self, rows: Floats) -> Floats:
+        """How many times the strengths of each row count, for the knobs behind them."""
+        shares = [self.count + place for place, knob in enumerate(self.knobs) if knob.is_share]
+        return LIFT ** (len(shares) - rows[:, shares].sum(1))
+
+    def counted(self, rows: Floats) -> Floats:
+        """The strengths of each row as they count."""
+        return rows[:, : self.count] * self.lifts(rows)[:, None]
+
+    def row(self, strengths: Sequence[float] | Floats, knobs: Sequence[float] | Floats | None = None) -> Floats:
+        """Strengths that count so much, with the expected or other knobs, clipped."""
+        row = np.concatenate([np.asarray(strengths, float), self.expected if knobs is None else knobs])[None]
+        row[:, : self.count] /= self.lifts(row)[:, None]
+        return self.clip(row)[0]
 
     def clip(self, rows: Floats) -> Floats:
         """The rows brought into the ranges, their shares kept where they can be."""
+        knobs = [np.clip(rows[:, self.count + index], *knob.range) for index, knob in enumerate(self.knobs)]
         low, high = (np.array(side) for side in zip(*self.strength_ranges, strict=True))
-        least, most = self.total_range
         strengths = np.maximum(rows[:, : self.count], 0)
+        lifts = self.lifts(np.column_stack([strengths, *knobs]))[:, None]
+        least, most = (end / lifts for end in self.total_range)
         for _ in range(self.count + 1):
             totals = strengths.sum(1, keepdims=True)
             goal = np.clip(totals, least, most)
@@ -138,27 +168,20 @@ class Space:
             grown = np.where(empty, goal / self.count, strengths * goal / np.where(empty, 1, totals))
             strengths = np.clip(grown, low, high)
         strengths = _settle(strengths, (low, high), (least, most))
-        knobs = [np.clip(rows[:, self.count + index], *knob.range) for index, knob in enumerate(self.knobs)]
         return np.round(np.column_stack([strengths, *knobs]), 4)
 
     def coordinates(self, rows: Floats, total: float) -> Floats:
-        """Logarithm of the total over a usual one, shares less an equal share, knobs less their neutral value."""
-        totals = rows[:, : self.count].sum(1, keepdims=True)
-        shares = rows[:, : self.count] / totals - 1 / self.count
-        knobs = rows[:, self.count :] - self.neutral
+        """Logarithm of the total over a usual one, shares less an equal share, knobs less their expected value."""
+        counted = self.counted(rows)
+        totals = counted.sum(1, keepdims=True)
+        shares = counted / totals - 1 / self.count
+        knobs = rows[:, self.count :] - self.expected
         return np.hstack([TOTAL_SCALE * np.log(totals / total), SHARE_SCALE * shares, knobs])
 
     def points(self, rows: Floats, total: float) -> Points:
         """The rows as beliefs about likeness take them."""
-        knobs = rows[:, self.count :] - self.neutral
-        return Points(self.coordinates(rows, total), np.hstack([rows[:, : self.count], knobs]))
-
-    def strengths(self, coordinates: Floats, total: float) -> Floats:
-        """The rows at these coordinates, clipped."""
-        totals = total * np.exp(coordinates[:, :1] / TOTAL_SCALE)
-        shares = np.maximum(coordinates[:, 1 : self.count + 1] / SHARE_SCALE + 1 / self.count, 0)
-        knobs = coordinates[:, self.count + 1 :] + self.neutral
-        return self.clip(np.hstack([totals * shares, knobs]))
+        knobs = rows[:, self.count :] - self.expected
+        return Points(self.coordinates(rows, total), np.hstack([self.counted(rows), knobs]))
 
 
 def usual_total(space: Space, predicted_total: float | None) -> float:
@@ -175,7 +198,8 @@ def starts(
 ) -> list[Floats]:
     """Rows to begin with: the preset, totals at equal strengths, one tilt for each model, and each model alone.
 
-    The total at `ratios`, where they are told, comes behind the preset.
+    The total at `ratios`, where they are told, comes behind the preset. A knob that is expected to help elsewhere than
+    at its neutral value stands at both and at its lowest in turn.
     """
     total = usual_total(space, predicted_total)
     equal = np.full(space.count, total / space.count)
@@ -185,7 +209,9 @@ def starts(
         rows += [tilted * total / tilted.sum() for tilted in 1 + (TILT - 1) * np.eye(space.count)]
     alone = (single_best,) if single_best is not None else ALONE
     rows += [strength * one for strength in alone for one in np.eye(space.count)]
-    return distinct([space.row(row) for row in rows])
+    lowest = [knob.range[0] if knob.is_share else knob.neutral for knob in space.knobs]
+    knobs = [space.neutral, space.expected, np.array(lowest)]
+    return distinct([space.row(row, knobs[place % len(knobs)]) for place, row in enumerate(rows)])
 
 
 def distinct(rows: Sequence[Floats]) -> list[Floats]:
@@ -208,7 +234,7 @@ def _check_knobs(knobs: Sequence[Knob]) -> None:
         raise UsageError(told, hint=f"Give {BLOCK_GROUPS} at most.")
 
 
-def _settle(strengths: Floats, ranges: tuple[Floats, Floats], totals: Range) -> Floats:
+def _settle(strengths: Floats, ranges: tuple[Floats, Floats], totals: tuple[Floats, Floats]) -> Floats:
     """What scaling could not bring to the total is taken from the room that each strength has left."""
     low, high = ranges
     excess = strengths.sum(1, keepdims=True) - np.clip(strengths.sum(1, keepdims=True), *totals)

@@ -43,7 +43,8 @@ class Probed:
 class Study:
     """What takes and scores its pictures, what judges them, and what may be tried.
 
-    `probe` tells what the models change in predictions, and `grams` in the weights, where anybody can tell.
+    `probe` tells what the models change in predictions, and `grams` in the weights, where anybody can tell. With
+    `is_guided`, pictures are guided by a negative prompt.
     """
 
     taker: Taker
@@ -52,6 +53,7 @@ class Study:
     tell: Tell = ignore
     probe: Callable[[], Probed] | None = None
     grams: Grams | None = None
+    is_guided: bool = False
 
     @property
     def plan(self) -> Plan:

@@ -70,7 +70,8 @@ def tune(study: Study, detail: float = 0.0) -> Tuned:
     searched = replace(searched, effects=effects_of(study, seen, best), detail=detail)
     best = steered(study, best, searched)
     searched = replace(searched, reading=reading_of(study, best, searched.alone))
-    confirmation = confirm(study, arms_of(space, best, searched.alone), shares.confirmation)
+    arms = arms_of(space, best, searched.alone, is_guided=study.is_guided)
+    confirmation = confirm(study, arms, shares.confirmation)
     return Tuned(best, searched, confirmation)
 
 
@@ -123,7 +124,7 @@ def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
     That is the total that their overlap asks for, and the ratios that photos ask for where they are clear. It is told
     once and kept in the ledger, since the search depends on it to the last digit.
     """
-    strongest = max((one.strength for one in alone), default=None)
+    strongest = max((one.counted for one in alone), default=None)
     if study.probe is None or not alone:
         return Beginning(single_best=strongest)
     told = noted(study, PROBED)
@@ -133,7 +134,7 @@ def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
         told = " ".join(f"{number:.4f}" for number in (found.overlap, *found.ratios))
         study.taker.ledger.note(PROBED, told)
     shared, *ratios = map(float, told.split())
-    single = sum(one.strength for one in alone) / len(alone)
+    single = sum(one.counted for one in alone) / len(alone)
     return Beginning(predicted_total(single, shared, len(alone)), strongest, tuple(ratios))
 
 
@@ -148,7 +149,7 @@ def best_alone(study: Study, model: int, budget: int) -> Alone:
     ranges = (space.strength_ranges[model],)
     single = Space((space.names[model],), ranges, knobs=space.knobs)
     last = list(search(single, measure, budget, study.plan.seed))[-1]
-    return Alone(model, last.best[0], last.estimate, last.best[1:])
+    return Alone(model, last.best[0], last.estimate, last.best[1:], float(single.lifts(np.array([last.best]))[0]))
 
 
 def kept(measure: Measure, searched: Searched) -> Row:

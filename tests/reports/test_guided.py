@@ -1,0 +1,45 @@
+"""What is said of the pictures guided from half of the best mix, and what is left for other tools."""
+
+from __future__ import annotations
+
+import pytest
+from test_verdict import PERFECT, SINGLE, arm, found, study
+
+from eleven.mix import Mix, Part
+from eleven.reports.guided import notes_on_guidance
+from eleven.reports.study import Taken
+from eleven.reports.study_folder import snippets_of
+from eleven.reports.verdict import verdict_of
+
+MIX, ALONE = arm("the mix", "mix", (0.7, 0.6), PERFECT), arm("a", "single", (0.95, 0.0), SINGLE)
+HALF = arm("half of it for the negative prompt", "guided", (0.5, 0.42), PERFECT, found(0.4, 0.3, 0.5))
+
+
+def pictures(arm, hits):
+    return [Taken(arm, shot, f"{arm}-{shot}.png", hit, hit) for shot, hit in enumerate(hits)]
+
+
+@pytest.mark.parametrize(
+    ("guided", "told"),
+    [((True, True, False), "perfect in 2 of 3 pictures, without in 1."), ((True, False, False), ""), ((), "")],
+)
+def test_it_is_told_where_it_was_perfect_more_often_on_the_same_shots(guided, told):
+    taken = [*pictures(0, (True, False, False, True, True)), *pictures(2, guided)]
+    notes = [note.text for note in notes_on_guidance((MIX, ALONE, HALF), taken, 0)]
+    assert [told in note and "--knob negative=0..1" in note for note in notes] == [True] * bool(told)
+    assert not list(notes_on_guidance((MIX, ALONE), taken, 0))
+
+
+def test_no_verdict_is_of_it():
+    beside = study(arms=(ALONE, HALF, MIX), winner=0, rival=0)
+    without = study(arms=(ALONE, MIX), winner=0, rival=0)
+    assert verdict_of(beside) == verdict_of(without)
+
+
+def test_comfyui_is_told_the_share_and_a1111_nothing():
+    mix = Mix(parts=(Part(file="a.safetensors", strength=0.6),)).guided(0.35)
+    found = {one.label: one.text for one in snippets_of(mix)}
+    assert "strength_model 0.35, strength_clip 1;" in found["ComfyUI"]
+    assert "strength_model 0.65, on the positive prompt only" in found["ComfyUI"]
+    assert found.keys() == {"ComfyUI", "Eleven, pictures"}
+    assert "ComfyUI" not in {one.label for one in snippets_of(mix.guided(1.0))}
