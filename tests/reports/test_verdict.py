@@ -86,8 +86,9 @@ def test_a_winner_without_pictures_is_unverified():
     [
         (found(-0.15, -0.24, -0.06), "single", "Mixing does not help, a single model is best: ", "."),
         (found(-0.01, -0.04, 0.03), "single", "Mixing does not help, a single model is enough: ", "."),
+        (found(-0.02, -0.08, 0.04, 0.6), "single", "Mixing does not help, a single model is enough: ", "."),
         (
-            found(-0.04, -0.1, 0.02),
+            found(-0.01, -0.1, 0.08),
             "undecided",
             "It is not decided whether mixing helps: ",
             ". Until then, one model will do.",

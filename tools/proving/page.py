@@ -52,7 +52,7 @@ the change is of pairs. Made by `python tools/measure_steering.py --work DIR --j
 TUNING = """## The main job on newcomers
 
 People whom nothing was built with: `eleven tune` with its usual budget, then the mix and its rival, the best single, on
-further shots of other seeds, in bfloat16.
+1,000 further shots of other seeds, in bfloat16.
 """
 
 

@@ -40,7 +40,7 @@ def outcome_of(study: StudyView) -> Outcome:
         return "unverified"
     if _is_single(study):
         mix = _best_mix(study)
-        return "undecided" if mix and mix.difference and judge(mix.difference) == "undecided" else "single"
+        return "undecided" if mix and mix.difference and _may_help(mix.difference) else "single"
     beside = _beside(study)
     return judge(beside[1]) if beside else "undecided"
 
@@ -54,6 +54,11 @@ def judge(found: Difference) -> Outcome:
     if low > 0 and is_proven:
         return "confirmed"
     return "worse" if high < 0 and is_proven else "undecided"
+
+
+def _may_help(found: Difference) -> bool:
+    """Whether the mix may still be better than its single model by what counts in practice."""
+    return judge(found) == "undecided" and found.interval.high >= PRACTICAL
 
 
 def strengths_text(arm: Arm) -> str:
