@@ -70,17 +70,18 @@ class Beside:
         """A forward hook: the output with every sample's own changes added."""
         (x,) = inputs
         if self.strengths is not None:
-            output = output + self.product(module, x, self.strengths)
+            output = self.added(output, module, x, self.strengths)
         return output if self.shift is None else output + spread(self.shift, output, module)
 
-    def product(self, module: nn.Module, x: Tensor, strengths: Tensor) -> Tensor:
-        """U·diag(s)·V·x."""
+    def added(self, output: Tensor, module: nn.Module, x: Tensor, strengths: Tensor) -> Tensor:
+        """The output, changed in place, with U·diag(s)·V·x added."""
         up, down = self.ups[0], self.downs[0]
         if isinstance(module, nn.Conv2d):
             inner = functional.conv2d(padded(module, x), down, None, module.stride, padding_of(module), module.dilation)
-            return functional.conv2d(inner * spread(strengths, inner, module), up)
+            return output.add_(functional.conv2d(inner.mul_(spread(strengths, inner, module)), up))
         inner = functional.linear(x, down)
-        return functional.linear(inner * spread(strengths, inner, module), up)
+        inner.mul_(spread(strengths, inner, module))
+        return output.flatten(0, -2).addmm_(inner.flatten(0, -2), up.T).view_as(output)
 
 
 def padding_of(module: nn.Conv2d) -> tuple[int, int]:
