@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, final
 
-from eleven.errors import UsageError
 from eleven.reports.collapse import Collapse
+from eleven.reports.consistency import require_consistent
 from eleven.reports.study_measures import Carried, Difference, Knob, Plain, Rate, Scale, Surface, Sweep, Trial
 
 Role = Literal["mix", "single", "raised single", "guided", "preset", "base", "given"]
@@ -59,7 +59,7 @@ class Arm(Plain):
     knobs: tuple[float, ...] = ()
     """The value of each of the study's knobs; empty where all are neutral."""
     share: float = 1.0
-    """Of its strengths, for the negative prompt, where that is no knob of the study."""
+    """Of its strengths, for the negative prompt; a study's knob for that stands in `knobs`."""
 
     @property
     def total(self) -> float:
@@ -269,35 +269,9 @@ class StudyView(Plain):
 
     def __post_init__(self) -> None:
         """UsageError where a number leads nowhere, or a row is not as long as what it goes through."""
-        models, arms, shots = len(self.models), len(self.arms), len(self.shots)
-        _require(min(models, arms, shots) > 0, "a study needs a model, an arm and a shot")
-        _require(0 <= self.winner < arms and 0 <= (self.rival or 0) < arms, "winner or rival is no arm")
-        compared = any(arm.difference for arm in self.arms)
-        _require(self.rival is not None or not compared, "differences are told without a rival")
-        rows = [one.strengths for one in (*self.arms, *self.trials, *self.dropped)]
-        _require(all(len(row) == models for row in rows), f"a row of strengths is not of {models} models")
-        turned = {len(one.knobs) for one in (*self.arms, *self.trials)}
-        _require(turned <= {0, len(self.knobs)}, f"an arm's or a trial's knobs are not the {len(self.knobs)} knobs")
-        told = [*self.dropped, *self.carried]
-        _require(all(0 <= one.model < models for one in told), "a model is told of that is none of the models")
-        places = {(one.arm, one.shot) for one in self.pictures}
-        _require(all(0 <= arm < arms and 0 <= shot < shots for arm, shot in places), "a picture is of no arm or shot")
-        _require(len(places) == len(self.pictures), "two pictures are of one arm and shot")
-        _require(all(is_below(one.file) for one in self.pictures), "a picture lies outside the report's folder")
-        scored = all(len(one.scores) in (0, len(self.scales)) for one in self.pictures)
-        _require(scored, f"a picture's scores are not of {len(self.scales)} scales")
+        require_consistent(self)
 
     @property
     def prompts(self) -> list[str]:
         """Each prompt once, in the order of the shots."""
         return list(dict.fromkeys(shot.prompt for shot in self.shots))
-
-
-def is_below(file: str) -> bool:
-    """Whether a path with `/` leads down from the report's folder."""
-    return bool(file) and not file.startswith("/") and ".." not in file.split("/")
-
-
-def _require(ok: bool, rule: str) -> None:
-    if not ok:
-        raise UsageError(f"the study's data contradict themselves: {rule}.", hint="This is a bug; please report it.")
