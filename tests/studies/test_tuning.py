@@ -21,7 +21,7 @@ from eleven.studies.sequential import Verdict
 from eleven.studies.space import Knob, Space
 from eleven.studies.study import Probed, Study
 from eleven.studies.taking import open_taker
-from eleven.studies.tuning import begin_from, tune
+from eleven.studies.tuning import begin_from, tune, without_traces
 
 ONE_IS_ALL = {"a.safetensors": 1.0, "b.safetensors": 0.0}
 
@@ -179,6 +179,16 @@ def test_the_best_single_is_turned_up_and_equal_arms_are_measured_once():
     single = arms_of(space, (0.0, 1.1), alone)
     assert "mix" not in [arm.role for arm in single]
     assert single[0].strengths == (0.0, 1.1)
+
+
+@pytest.mark.parametrize(
+    ("best", "kept"),
+    [((1.2, 0.1), (1.2, 0.0)), ((0.6, 0.1), (0.6, 0.1)), ((0.3, 0.04), (0.3, 0.0)), ((0.1, 1.2), (0.0, 1.2))],
+)
+def test_a_model_that_shows_in_hardly_any_picture_is_left_out(best, kept):
+    assert without_traces(Space(("a", "b")), best) == kept
+    assert without_traces(Space(("a", "b"), ((0.01, 1.2),) * 2), best) == best
+    assert without_traces(Space(("a", "b"), knobs=(Knob("te"),)), (*best, 0.02)) == (*kept, 0.02)
 
 
 def test_where_a_negative_prompt_guides_the_best_is_shown_with_half_of_it_for_that():

@@ -149,5 +149,5 @@ def winner_of(confirmation: Confirmation, study: Study) -> int:
         return leader or 0
     if leader is None:
         return rival
-    is_simpler = confirmation.verdict is Verdict.NO_DIFFERENCE or shares[leader] < shares[rival]
+    is_simpler = confirmation.verdict is Verdict.NO_DIFFERENCE or shares[leader] <= shares[rival]
     return rival if is_simpler else leader

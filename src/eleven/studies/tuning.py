@@ -22,8 +22,8 @@ from eleven.studies.study import Study
 from eleven.suggestions.probe import predicted_total
 
 Row = tuple[float, ...]
-TRACE = 0.05
-"""A strength below this shows in no picture."""
+TRACE, FAINT = 0.05, 0.1
+"""A strength below the first, or below this share of the total, shows in hardly any picture."""
 
 
 @final
@@ -114,7 +114,8 @@ def find(study: Study, shares: Allotment) -> Searched:
 def without_traces(space: Space, best: Row) -> Row:
     """The mix without models that are as good as not in it, where their ranges allow that."""
     lows = [low for low, _ in space.strength_ranges]
-    kept = (0.0 if low == 0 and at < TRACE else at for low, at in zip(lows, best, strict=False))
+    least = max(TRACE, FAINT * sum(best[: space.count]))
+    kept = (0.0 if low == 0 and at < least else at for low, at in zip(lows, best, strict=False))
     return (*kept, *best[space.count :])
 
 
