@@ -41,8 +41,8 @@ RULES = """## Rules that combine deltas
 
 The two LoRA by every rule, each at its own best total by likeness on 12 other shots (uphill over 0.5 to 4), on the
 same 80 fresh shots, in bfloat16; *gain* is against the plain sum. `functional` is left out: it needs activations, which
-no command collects. *Predictions mixed* is v₀ + Σ s·(vᵢ − v₀) at every step. Neither that nor the rules over steps and
-for the negative prompt can be baked.
+no command collects. *Predictions mixed* is v₀ + Σ s·(vᵢ − v₀) at every step. No file alone can hold that, nor the
+rules over steps and for the negative prompt.
 """
 STEERING = """## Steering detail
 
