@@ -14,7 +14,7 @@ from eleven.amplification.alarm import sample
 from eleven.amplification.grams import Grams
 from eleven.engines.diffusers import DiffusersEngine
 from eleven.engines.engine import Shot
-from eleven.engines.guiding import can_guide
+from eleven.engines.guiding import is_guided
 from eleven.engines.opening import Setup, open_engine, openers
 from eleven.engines.probing import clear_ratios, inputs_for, products
 from eleven.engines.redrawing import redraw
@@ -167,7 +167,7 @@ class Bench:
         models = {part.sha256: model_of(path) for part, path in zip(plan.models, self.models, strict=True)}
         watch, begun = Stopwatch(self.maker), time.monotonic()
         company = replace(self.company, models=models, probe=partial(self._probe, plan))
-        company = replace(company, grams=self.grams, is_guided=can_guide(self.engine) and plan.shot.guidance > 1)
+        company = replace(company, grams=self.grams, is_guided=is_guided(self.engine, plan.shot))
         space = space_of([path.stem for path in self.models], self.wish)
         with begin(plan, to, watch, (self.calibration, space), company) as study:
 
@@ -195,6 +195,9 @@ def open_bench(
     references, training = read_references(photos.folder, photos.impostors), training_of(*photos.training)
     places = {address: 1.0 for knob in wish.knobs for address in knob.addresses if address != NEGATIVE}
     with open_engine(setup, company.tell) as engine:
+        if any(knob.is_share for knob in wish.knobs) and not is_guided(engine, wish.shot):
+            told = f"{engine.base.family_name} at a guidance of {wish.shot.guidance:g} predicts for no negative prompt."
+            raise UsageError(told, hint="Leave --knob negative out, or guide by more than 1.")
         for path in models:
             engine.combination(Mix(parts=(Part(file=str(path), at=places),)))
         opened = engine.combination(Mix(parts=tuple(Part(file=str(path)) for path in models)))

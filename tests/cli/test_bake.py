@@ -66,6 +66,16 @@ def test_a_rise_cannot_be_baked_and_detail_needs_a_study(here, capsys):
     assert {part.file: part.strength for part in mix.parts} == {"a.safetensors": 0.49, "b.safetensors": 0.91}
 
 
+def test_one_share_for_the_negative_prompt_is_told_beside_the_file(here, capsys):
+    parts = [f"{name}.safetensors:0.5,negative=0.4" for name in "ab"]
+    assert run(["bake", *parts, "--to", "out.safetensors"]) == 0
+    assert "a share of 0.4 of its strength for the negative prompt" in capsys.readouterr().err
+    with safe_open(here / "out.safetensors", "pt") as file:
+        assert not Mix.from_json(file.metadata()["eleven.recipe"]).is_live
+    told = failing(capsys, parts[0], "b.safetensors:0.5,negative=0.3", "--to", "other.safetensors")
+    assert "a share of 0.4 for the negative prompt cannot be written" in told
+
+
 def test_mix_is_written_and_told(here, capsys):
     assert run(["bake", "a.safetensors:0.7", "b.safetensors:-0.3", "--to", "out.safetensors"]) == 0
     told = capsys.readouterr().out

@@ -43,7 +43,7 @@ def test_everything_is_left_that_was_promised(to):
         assert len(baked.modules) > 50
     assert study.baked is not None
     assert study.baked.error < 1e-3
-    assert {arm.role for arm in study.arms} >= {"single", "base"}
+    assert {arm.role for arm in study.arms} >= {"single", "guided", "base"}
     assert all((to / one.file).is_file() for one in study.pictures)
     assert study.spending.search_pictures + study.spending.confirmation_pictures <= BUDGET
     assert 0 < study.spending.generating_seconds <= study.spending.seconds
@@ -51,6 +51,22 @@ def test_everything_is_left_that_was_promised(to):
     page = (to / "report.html").read_text("utf-8")
     assert "sks person" in page
     assert "ada-loha" in page
+
+
+def test_a_share_for_the_negative_prompt_is_a_knob_of_which_the_file_and_the_recipe_tell(words, tmp_path, capsys):
+    others = [word for word in words if word not in (words[words.index("--to") + 1], "--to", "--json")]
+    others[others.index("--steps") + 1] = "3"
+    assert run([*others, "--to", str(tmp_path), "--knob", "negative=0.3..0.3"]) == 0
+    study = from_json((tmp_path / "results.json").read_text("utf-8"))
+    shares = {arm.role: arm.knobs for arm in study.arms}
+    assert shares["single"] == (0.3,)
+    assert "guided" not in shares
+    winner = study.arms[study.winner]
+    recipe = read_recipe(tmp_path / "mix.toml")
+    assert {part.negative for part in recipe.parts} == {*(winner.knobs or (1.0,))}
+    assert study.baked is not None
+    assert ("ComfyUI" in {one.label for one in study.snippets}) == bool(winner.knobs)
+    capsys.readouterr()
 
 
 def test_the_base_alone_is_not_the_person(to):
@@ -95,6 +111,7 @@ def test_arms_are_compared_and_a_dry_run_makes_nothing(words, tmp_path, capsys):
         (["--weight", "beauty=1"], "--weight"),
         (["--scorer", "nobody"], "no scorer"),
         (["--photos", "missing"], "missing"),
+        (["--guidance", "1", "--knob", "negative=0..1"], "at a guidance of 1 predicts for no negative prompt"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_a_picture(words, tmp_path, capsys, changed, told):

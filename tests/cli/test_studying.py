@@ -56,7 +56,24 @@ def test_arms_name_files_once(tmp_path):
     assert [arm.name for arm in arms] == ["one:0.7 other:0.5", "one:1", "no model"]
 
 
-@pytest.mark.parametrize("texts", [["none"], ["a.safetensors", "a.safetensors:1"], ["a.safetensors:unet=0.5"]])
+def test_an_arm_may_have_a_share_for_the_negative_prompt():
+    _, arms = arms_given(["a.safetensors:0.7", "a.safetensors:0.7,negative=0.5"])
+    assert [(arm.name, arm.strengths, arm.share) for arm in arms] == [
+        ("a:0.7", (0.7,), 1.0),
+        ("a:0.7 negative=0.5", (0.7,), 0.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["none"],
+        ["a.safetensors", "a.safetensors:1"],
+        ["a.safetensors:unet=0.5"],
+        ["a.safetensors:0.7,negative=0.5 b.safetensors:0.7"],
+        ["a.safetensors:0.7,rise=0.5"],
+    ],
+)
 def test_arms_that_say_nothing_are_refused(texts):
     with pytest.raises(UsageError):
         arms_given(texts)

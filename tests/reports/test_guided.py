@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from test_verdict import PERFECT, SINGLE, arm, found, study
 
@@ -12,7 +14,7 @@ from eleven.reports.study_folder import snippets_of
 from eleven.reports.verdict import verdict_of
 
 MIX, ALONE = arm("the mix", "mix", (0.7, 0.6), PERFECT), arm("a", "single", (0.95, 0.0), SINGLE)
-HALF = arm("half of it for the negative prompt", "guided", (0.5, 0.42), PERFECT, found(0.4, 0.3, 0.5))
+HALF = replace(arm("half of it", "guided", (0.5, 0.42), PERFECT, found(0.4, 0.3, 0.5)), share=0.5)
 
 
 def pictures(arm, hits):
@@ -21,13 +23,21 @@ def pictures(arm, hits):
 
 @pytest.mark.parametrize(
     ("guided", "told"),
-    [((True, True, False), "perfect in 2 of 3 pictures, without in 1."), ((True, False, False), ""), ((), "")],
+    [
+        (
+            (True, True, True),
+            "0.50 + 0.42 with 0.5 of it for the negative prompt was perfect in 3 of 3 pictures, 0.70 + ",
+        ),
+        ((True, True, False), ""),
+        ((), ""),
+    ],
 )
 def test_it_is_told_where_it_was_perfect_more_often_on_the_same_shots(guided, told):
     taken = [*pictures(0, (True, False, False, True, True)), *pictures(2, guided)]
-    notes = [note.text for note in notes_on_guidance((MIX, ALONE, HALF), taken, 0)]
-    assert [told in note and "--knob negative=0..1" in note for note in notes] == [True] * bool(told)
-    assert not list(notes_on_guidance((MIX, ALONE), taken, 0))
+    notes = [note.text for note in notes_on_guidance((MIX, ALONE, HALF), taken)]
+    assert len(notes) == bool(told)
+    assert all(told in note and "0.60 without in 1. --knob negative=0..1" in note for note in notes)
+    assert not list(notes_on_guidance((MIX, ALONE), taken))
 
 
 def test_no_verdict_is_of_it():
@@ -37,9 +47,9 @@ def test_no_verdict_is_of_it():
 
 
 def test_comfyui_is_told_the_share_and_a1111_nothing():
-    mix = Mix(parts=(Part(file="a.safetensors", strength=0.6),)).guided(0.35)
+    mix = Mix(parts=(Part(file="a.safetensors", strength=0.6),)).guided(0.3858)
     found = {one.label: one.text for one in snippets_of(mix)}
-    assert "strength_model 0.35, strength_clip 1;" in found["ComfyUI"]
-    assert "strength_model 0.65, on the positive prompt only" in found["ComfyUI"]
+    assert "strength_model 0.3858, strength_clip 1;" in found["ComfyUI"]
+    assert "strength_model 0.6142, on the positive prompt only" in found["ComfyUI"]
     assert found.keys() == {"ComfyUI", "Eleven, pictures"}
     assert "ComfyUI" not in {one.label for one in snippets_of(mix.guided(1.0))}

@@ -32,6 +32,30 @@ def test_a_share_for_the_negative_prompt_is_begun_at_several_values():
     assert {round(float(SHARED.counted(row[None]).sum()), 2) for row in rows[1:4]} <= {1.2, 1.32, 1.08}
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_ranges_hold_whatever_a_share_makes_strengths_count(share):
+    ranges = ((1.0, 1.2), (0.0, 1.0), (0.6, 0.7))
+    space = Space(("one", "two", "three"), ranges, knobs=SHARED.knobs)
+    rows = np.vstack([np.array(starts(space)), space.clip(np.array([[3.0, 2.0, 0.0, share], [0.0, 0.0, 0.0, share]]))])
+    low, high = (np.array(side) for side in zip(*ranges, strict=True))
+    assert (rows[:, :3] >= low).all()
+    assert (rows[:, :3] <= high).all()
+
+
+def test_a_share_that_may_not_be_neutral_is_begun_within_its_range_at_the_same_total():
+    space = Space(("one", "two"), knobs=(Knob("negative", (0.0, 0.5), 1.0, ("negative",)),))
+    first = starts(space)[0]
+    assert first[2] == 0.5
+    assert space.counted(first[None]).sum() == pytest.approx(1.4, abs=1e-3)
+
+
+def test_low_strengths_that_count_enough_are_a_space():
+    knobs = (Knob("negative", (0.0, 0.5), 1.0, ("negative",)),)
+    assert Space(("one", "two"), ((0.0, 0.3),) * 2, knobs=knobs).total_range == pytest.approx((0.8, 1.2))
+    with pytest.raises(UsageError):
+        Space(("one", "two"), ((0.0, 0.3),) * 2)
+
+
 def test_clipping_keeps_shares_where_it_can():
     clipped = Space(("one", "two")).clip(np.array([[2.0, 1.0], [0.2, 0.1], [0.0, 0.0]]))
     assert np.allclose(clipped, [[1.2, 0.6], [0.5333, 0.2667], [0.4, 0.4]], atol=1e-3)

@@ -183,12 +183,17 @@ def test_the_best_single_is_turned_up_and_equal_arms_are_measured_once():
 
 @pytest.mark.parametrize(
     ("best", "kept"),
-    [((1.2, 0.1), (1.2, 0.0)), ((0.6, 0.1), (0.6, 0.1)), ((0.3, 0.04), (0.3, 0.0)), ((0.1, 1.2), (0.0, 1.2))],
+    [((1.2, 0.1), (1.2, 0.0)), ((0.6, 0.1), (0.6, 0.1)), ((0.3, 0.04), (0.34, 0.0)), ((0.1, 1.0), (0.0, 1.1))],
 )
 def test_a_model_that_shows_in_hardly_any_picture_is_left_out(best, kept):
     assert without_traces(Space(("a", "b")), best) == kept
     assert without_traces(Space(("a", "b"), ((0.01, 1.2),) * 2), best) == best
     assert without_traces(Space(("a", "b"), knobs=(Knob("te"),)), (*best, 0.02)) == (*kept, 0.02)
+
+
+def test_of_many_equal_models_none_is_left_out():
+    best = (0.12,) * 11
+    assert without_traces(Space(tuple("abcdefghijk")), best) == best
 
 
 def test_where_a_negative_prompt_guides_the_best_is_shown_with_half_of_it_for_that():

@@ -37,11 +37,12 @@ def bake(
     Example: eleven bake lora.safetensors:0.7 lycoris.safetensors:0.7 --to both.safetensors
     """
     from eleven.cli.detail import with_detail
-    from eleven.cli.writing import Job, check_place, form_of, refuse_adapter_options, report, with_method
+    from eleven.cli.writing import Job, check_place, form_of, refuse_adapter_options, report, with_method, without_share
     from eleven.exports.baking import Request, bake, refuse_alias
     from eleven.mix_text import RECIPES, parse_mix
 
     mix = with_method(with_detail(parse_mix(parts, folders=models or []), parts, detail), method, option or [], seed)
+    mix = without_share(mix)
     if into is not None:
         refuse_adapter_options(rank=rank, energy=energy, dialect=dialect, dtype=dtype, strip_private=strip_private)
     form = form_of(rank or "exact", energy, (dialect or "kohya", dtype or "fp16"), private=strip_private)

@@ -157,20 +157,26 @@ def arms_given(texts: Sequence[str]) -> tuple[list[Path], list[Arm]]:
 
     mixes = [parse_mix(shlex.split(text)) if text.strip() != "none" else None for text in texts]
     parts = [part for mix in mixes if mix for part in mix.parts]
-    if any(part.at or part.live for part in parts) or any(mix.method != "sum" for mix in mixes if mix):
-        raise UsageError("an arm is more than strengths of files.", hint="Give one strength for each file.")
+    filed = [mix and mix.filed for mix in mixes]
+    plain = all(mix is None or (mix.method == "sum" and one) for mix, one in zip(mixes, filed, strict=True))
+    if any(part.at for part in parts) or not plain:
+        told = "an arm is more than strengths of files with one share for the negative prompt."
+        raise UsageError(told, hint="Give one strength for each file, and the same `negative` for all of an arm.")
     if not parts:
         raise UsageError("no arm has a model in it.", hint='Give --arm "FILE:0.7 FILE:0.7".')
     files = list(dict.fromkeys(part.file for part in parts))
     rows = [{part.file: part.strength for part in mix.parts} if mix else {} for mix in mixes]
     strengths = [tuple(row.get(file, 0.0) for file in files) for row in rows]
-    if len(set(strengths)) < len(strengths):
+    rated = list(zip(strengths, (one[1] if one else 1.0 for one in filed), strict=True))
+    if len(set(rated)) < len(rated):
         raise UsageError("two arms are the same.", hint="Give each once.")
     short = short_names([Path(file).stem for file in files])
-    return [Path(file) for file in files], [Arm(arm_name(short, row), "given", row) for row in strengths]
+    arms = [Arm(arm_name(short, row, share), "given", row, share=share) for row, share in rated]
+    return [Path(file) for file in files], arms
 
 
-def arm_name(names: Sequence[str], strengths: Sequence[float]) -> str:
+def arm_name(names: Sequence[str], strengths: Sequence[float], share: float = 1.0) -> str:
     """What an arm is called: its models by their short names, with their strengths."""
     parts = [f"{name}:{strength:g}" for name, strength in zip(names, strengths, strict=True) if strength]
-    return " ".join(parts) or "no model"
+    told = " ".join(parts) or "no model"
+    return told if share == 1 else f"{told} negative={share:g}"

@@ -143,6 +143,15 @@ def remarks(proof: Proof, job: Job) -> list[str]:
     return found
 
 
+def without_share(mix: Mix) -> Mix:
+    """What a file can hold of a mix whose parts have one share for the negative prompt; any other mix as it is."""
+    if mix.filed is None or mix.filed[1] == 1:
+        return mix
+    told = f"the file needs a share of {mix.filed[1]:g} of its strength for the negative prompt, which it does not hold"
+    note(f"note: {told}: eleven generate and the LoRA hooks of ComfyUI give it.", always=True)
+    return mix.filed[0]
+
+
 def leave_a_core_to_the_writer() -> None:
     """Arithmetic on all cores would wait for the thread that writes, and burn the time; the user's setting wins."""
     if "OMP_NUM_THREADS" not in os.environ:

@@ -21,6 +21,7 @@ from eleven.tensors import Tensor
 
 if TYPE_CHECKING:
     from eleven.engines.diffusers import DiffusersEngine
+    from eleven.engines.engine import Shot
 
 Phases = Sequence[Combination | None]
 
@@ -39,8 +40,13 @@ def is_apart(engine: DiffusersEngine, combination: Combination | None, guidance:
 
 
 def can_guide(engine: DiffusersEngine) -> bool:
-    """Whether the pipeline predicts for a negative prompt."""
+    """Whether the pipeline can predict for a negative prompt."""
     return hasattr(type(engine.base.pipeline), "do_classifier_free_guidance")
+
+
+def is_guided(engine: DiffusersEngine, shot: Shot) -> bool:
+    """Whether a negative prompt guides a shot."""
+    return can_guide(engine) and shot.guidance > 1
 
 
 @contextmanager

@@ -26,12 +26,12 @@ def require_consistent(study: StudyView) -> None:
     places = {(one.arm, one.shot) for one in study.pictures}
     _require(all(0 <= arm < arms and 0 <= shot < shots for arm, shot in places), "a picture is of no arm or shot")
     _require(len(places) == len(study.pictures), "two pictures are of one arm and shot")
-    _require(all(is_below(one.file) for one in study.pictures), "a picture lies outside the report's folder")
+    _require(all(_is_below(one.file) for one in study.pictures), "a picture lies outside the report's folder")
     scored = all(len(one.scores) in (0, len(study.scales)) for one in study.pictures)
     _require(scored, f"a picture's scores are not of {len(study.scales)} scales")
 
 
-def is_below(file: str) -> bool:
+def _is_below(file: str) -> bool:
     """Whether a path with `/` leads down from the report's folder."""
     return bool(file) and not file.startswith("/") and ".." not in file.split("/")
 

@@ -20,10 +20,12 @@ from eleven.reports.study_view import Case, view_of
 from eleven.reports.verdict import Verdict, verdict_of
 from eleven.sheets.png import write_bytes
 from eleven.studies.confirming import Confirmation, winner_of
+from eleven.studies.plan import DIGITS
 from eleven.studies.study import Study
 from eleven.studies.tuning import Searched
 
 RECIPE, ADAPTER, BEST = "mix.toml", "mix.safetensors", "best"
+HOW = "the page tells how ComfyUI gives it."
 MOST = 8
 """Pictures in the folder of the best."""
 
@@ -68,6 +70,10 @@ def write_results(
     if filed is not None and baking is not None:
         adapter = folder / ADAPTER
         case = replace(case, baked=baked(filed[0], adapter, baking))
+        if filed[1] != 1:
+            study.tell(
+                f"{ADAPTER} alone was not measured: it needs a share of {filed[1]:g} for the negative prompt; {HOW}"
+            )
     copy_best(study, confirmation, folder / BEST)
     view = view_of(study, confirmation, case, searched)
     return Left(write_report(view, folder), recipe, adapter, verdict_of(view), view.carried)
@@ -123,7 +129,8 @@ def snippets_of(mix: Mix) -> Sequence[Snippet]:
 def hooked(share: float) -> str:
     """How ComfyUI applies the baked file in whole to the prompt and with a share to the negative prompt."""
     whole = f"Load LoRA: {ADAPTER}, strength_model {spell(share)}, strength_clip 1"
-    return f"{whole}; Create Hook LoRA (MO): {ADAPTER}, strength_model {spell(1 - share)}, on the positive prompt only"
+    rest = spell(round(1 - share, DIGITS))
+    return f"{whole}; Create Hook LoRA (MO): {ADAPTER}, strength_model {rest}, on the positive prompt only"
 
 
 def spelled(part: Part) -> str:

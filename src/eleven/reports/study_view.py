@@ -98,8 +98,8 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
         preset_ahead=_preset_ahead(study, confirmation),
         enough=_enough(confirmation, arms),
         notes=(
-            *_notes(case, searched),
-            *notes_on_guidance(arms, pictures, winner),
+            *_notes(case, searched, arms[winner]),
+            *notes_on_guidance(arms, pictures),
             *notes_on_copies(arms, pictures, case.calibration.guard),
         ),
         snippets=case.snippets,
@@ -110,10 +110,10 @@ def view_of(study: Study, confirmation: Confirmation, case: Case, searched: Sear
     )
 
 
-def _notes(case: Case, searched: Searched | None) -> Iterator[Note]:
+def _notes(case: Case, searched: Searched | None, winner: Arm) -> Iterator[Note]:
     for one in case.calibration.advice:
         yield Note("warning", f"{one.text} {one.hint}")
-    if searched and searched.reading and searched.reading.zone == "red":
+    if searched and searched.reading and searched.reading.zone == "red" and winner.role == "mix":
         told = (
             "It goes by files and by few pictures of each model: where the mix's own pictures are good, they are right."
         )

@@ -109,7 +109,7 @@ def _undecided(study: StudyView) -> str:
 
 def _worse(study: StudyView) -> str:
     rival = _rival(study)
-    alone = f" Use {rival.name} at {strengths_text(rival)} alone." if len(rival.active) == 1 else f" Use {rival.name}."
+    alone = f" Use {_alone(study, rival)} alone." if len(rival.active) == 1 else f" Use {rival.name}."
     return f"{_compared(study)}: worse {_measured(study)}.{alone}"
 
 
@@ -117,7 +117,7 @@ def _single(study: StudyView) -> str:
     mix = _best_mix(study)
     if mix is None or mix.difference is None:
         winner = study.arms[study.winner]
-        said = f"{winner.name} at {strengths_text(winner)} is perfect in {_share(study, winner.perfect)}"
+        said = f"{_alone(study, winner)} is perfect in {_share(study, winner.perfect)}"
         return f"A single model is best: {said} {_measured(study)}."
     best = "a single model is best" if judge(mix.difference) == "worse" else "a single model is enough"
     return f"Mixing does not help, {best}: {_beside_mix(study)}."
@@ -127,8 +127,8 @@ def _beside_mix(study: StudyView) -> str:
     """The single model that won, with the best mix beside it."""
     winner, mix = study.arms[study.winner], _best_mix(study)
     assert mix is not None and mix.difference is not None
-    said = f"{winner.name} at {strengths_text(winner)} is perfect in {_share(study, winner.perfect)}"
-    rest = f"the best mix, {strengths_text(mix)}, in {percent(mix.perfect.share)}"
+    said = f"{_alone(study, winner)} is perfect in {_share(study, winner.perfect)}"
+    rest = f"the best mix, {strengths_text(mix)}{_knobs(study, mix)}, in {percent(mix.perfect.share)}"
     return f"{said}, {rest}: {points(mix.difference.share)} ({span(mix.difference.interval)}) {_measured(study)}"
 
 
@@ -194,9 +194,16 @@ def _best_mix(study: StudyView) -> Arm | None:
 
 def _rated(study: StudyView, arm: Arm) -> str:
     verb = "are" if arm.role == "preset" else "is"
+    return f"{_called(arm)}{_knobs(study, arm)} {verb} perfect in {_share(study, arm.perfect)}"
+
+
+def _alone(study: StudyView, arm: Arm) -> str:
+    return f"{arm.name} at {strengths_text(arm)}{_knobs(study, arm)}"
+
+
+def _knobs(study: StudyView, arm: Arm) -> str:
     knobs = [f"{knob.name} × {number(value)}" for knob, value in zip(study.knobs, arm.knobs, strict=False)]
-    turned = f" with {', '.join(knobs)}" if knobs else ""
-    return f"{_called(arm)}{turned} {verb} perfect in {_share(study, arm.perfect)}"
+    return f" with {', '.join(knobs)}" if knobs else ""
 
 
 def _begun(words: str) -> str:

@@ -21,13 +21,14 @@ def landscape(
 ) -> tuple[Floats, Floats, Floats]:
     """Totals, shares of the first model, and likeness (shares, totals), by the pictures of what was asked before.
 
-    Where the space has knobs, they stand at these values.
+    Where the space has knobs, they stand at these values. Totals are sums of strengths, whatever they count.
     """
     rows = np.array(list(dict.fromkeys(one.strengths for one in asked)))
     total = usual_total(space, None)
     theory = Theory(space.count, len(space.knobs), total)
     process = fit(Table(space.points(rows, total), values_of(measure, asked)), theory)
-    totals = np.linspace(*space.total_range, TOTALS)
+    lift = space.lifts(np.array([[1.0] * space.count + list(knobs)]))[0]
+    totals = np.linspace(*space.total_range, TOTALS) / lift
     shares = np.linspace(0, 1, SHARES)
     grid = np.array([(at * share, at * (1 - share), *knobs) for share in shares for at in totals])
     means, _ = process.predict(space.points(grid, total))

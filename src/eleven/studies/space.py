@@ -38,7 +38,7 @@ TOTAL_SCALE, SHARE_SCALE = 2.3, 1.2
 NEGATIVE = "negative"
 LIFT, LIKELY_SHARE = 2.0, 0.35
 """How many times more a mix counts with none of its strengths for the negative prompt: its best total is so much lower
-(docs/evidence.md). And the share of them that is expected to be best."""
+(docs/concepts/guiding.md). And the share of them that is expected to be best."""
 
 
 @final
@@ -120,7 +120,12 @@ class Space:
     @property
     def total_range(self) -> Range:
         """The range of the sum of strengths, no wider than the strengths allow."""
-        least, most = (sum(side) for side in zip(*self.strength_ranges, strict=True))
+        lows, highs = zip(*self.strength_ranges, strict=True)
+        shares = [knob.range for knob in self.knobs if knob.is_share]
+        least, most = (
+            sum(strengths) * LIFT ** sum(1 - share[end] for share in shares)
+            for strengths, end in ((lows, 1), (highs, 0))
+        )
         low, high = self.totals or (LOWEST_TOTAL if self.count > 1 else LOWEST_ALONE, HIGHEST_TOTAL)
         return max(low, least), min(high, most)
 
@@ -150,7 +155,9 @@ class Space:
 
     def row(self, strengths: Sequence[float] | Floats, knobs: Sequence[float] | Floats | None = None) -> Floats:
         """Strengths that count so much, with the expected or other knobs, clipped."""
-        row = np.concatenate([np.asarray(strengths, float), self.expected if knobs is None else knobs])[None]
+        given = self.expected if knobs is None else np.asarray(knobs, float)
+        kept = [np.clip(value, *knob.range) for value, knob in zip(given, self.knobs, strict=True)]
+        row = np.concatenate([np.asarray(strengths, float), kept])[None]
         row[:, : self.count] /= self.lifts(row)[:, None]
         return self.clip(row)[0]
 
@@ -167,7 +174,7 @@ class Space:
             empty = totals <= 0
             grown = np.where(empty, goal / self.count, strengths * goal / np.where(empty, 1, totals))
             strengths = np.clip(grown, low, high)
-        strengths = _settle(strengths, (low, high), (least, most))
+        strengths = np.clip(_settle(strengths, (low, high), (least, most)), low, high)
         return np.round(np.column_stack([strengths, *knobs]), 4)
 
     def coordinates(self, rows: Floats, total: float) -> Floats:

@@ -36,7 +36,7 @@ COSINE_SPREAD = 0.29
 """How much two models' own parts may agree or cancel."""
 
 KNOB_SPREAD = 0.4
-"""How far from neutral a knob may be best."""
+"""How far from its expected value a knob may be best."""
 
 FARTHEST = 3.0
 """No logarithm goes beyond this."""
@@ -70,7 +70,7 @@ class Theory:
         return 3 + 3 * self.models + self.models * (self.models - 1) // 2 + self.knobs
 
     def likeness(self, parameters: Floats, mixes: Floats) -> Floats:
-        """In units of luck, of rows of strengths followed by knobs, each knob less its neutral value."""
+        """In units of luck, of rows of strengths followed by knobs, each knob less its expected value."""
         told = self._told(parameters)
         short, _, _, squares = self._errors(told, mixes)
         return told.level - told.depth * (short**2 + squares)

@@ -16,6 +16,7 @@ from eleven.studies.collapse import PROBED, highest_total, noted, reading_of
 from eleven.studies.confirming import Confirmation, confirm
 from eleven.studies.effects import Effects, effects_of
 from eleven.studies.measuring import Asked, Measure
+from eleven.studies.plan import DIGITS
 from eleven.studies.searching import Beginning, Step, drop_one, search, sweep
 from eleven.studies.space import Space
 from eleven.studies.study import Study
@@ -102,7 +103,7 @@ def find(study: Study, shares: Allotment) -> Searched:
     steps = tuple(search(space, measure, shares.search, seed, beginning))
     best = without_traces(space, steps[-1].best)
     if not alone:
-        alone = (Alone(0, best[0], steps[-1].estimate, best[1:]),)
+        alone = (Alone(0, best[0], steps[-1].estimate, best[1:], float(space.lifts(np.array([best]))[0])),)
     study.tell("what each model adds, and other totals")
     shots = range(shares.check)
     dropped, swept = drop_one(space, best, shots), sweep(space, best, shots)
@@ -112,11 +113,13 @@ def find(study: Study, shares: Allotment) -> Searched:
 
 
 def without_traces(space: Space, best: Row) -> Row:
-    """The mix without models that are as good as not in it, where their ranges allow that."""
-    lows = [low for low, _ in space.strength_ranges]
-    least = max(TRACE, FAINT * sum(best[: space.count]))
-    kept = (0.0 if low == 0 and at < least else at for low, at in zip(lows, best, strict=False))
-    return (*kept, *best[space.count :])
+    """The mix without models that are as good as not in it, where their ranges allow that, at the same total."""
+    strengths = np.array(best[: space.count])
+    low, high = (np.array(side) for side in zip(*space.strength_ranges, strict=True))
+    least = min(max(TRACE, FAINT * strengths.sum()), strengths.max())
+    kept = np.where((low == 0) & (strengths < least), 0.0, strengths)
+    kept = np.minimum(np.round(kept * strengths.sum() / kept.sum(), DIGITS), high)
+    return (*map(float, kept), *best[space.count :])
 
 
 def begin_from(study: Study, alone: Sequence[Alone]) -> Beginning:
