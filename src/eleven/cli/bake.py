@@ -41,14 +41,13 @@ def bake(
     from eleven.exports.baking import Request, bake, refuse_alias
     from eleven.mix_text import RECIPES, parse_mix
 
-    mix = with_method(with_detail(parse_mix(parts, folders=models or []), parts, detail), method, option or [], seed)
-    mix = without_share(mix)
+    given = with_detail(parse_mix(parts, folders=models or []), parts, detail)
+    mix = without_share(with_method(given, method, option or [], seed))
     if into is not None:
         refuse_adapter_options(rank=rank, energy=energy, dialect=dialect, dtype=dtype, strip_private=strip_private)
     form = form_of(rank or "exact", energy, (dialect or "kohya", dtype or "fp16"), private=strip_private)
     request = Request(to=to, form=form, into=into, base=base, ignore_unknown=ignore_unknown, force=force)
-    exact = form.target is None and mix.method == "sum"
-    allowed = 0.01 if tolerance is None and exact else tolerance
+    allowed = 0.01 if tolerance is None and form.target is None and mix.method == "sum" else tolerance
     refuse_alias(to, (Path(text) for text in parts if Path(text).suffix.lower() in RECIPES))
     check_place(to, folder=into is not None and into.is_dir())
     job = Job(to, form if into is None else None, allowed)
