@@ -98,6 +98,9 @@ def test_a_stranger_is_set_aside_where_others_are_left(tmp_path):
 def test_the_total_is_bounded_where_nothing_is_shared(tmp_path):
     found = suggested(written(tmp_path, 1.0, 1.0, 1.0), probed(np.eye(3))).suggestion
     assert found.total == pytest.approx(1.8)
+    assert found.reason.endswith("It holds only if all are of one concept.")
+    alike = suggested(written(tmp_path, 1.0, 1.0), probed([[1, 0.8], [0.8, 1]])).suggestion
+    assert "only if" not in alike.reason
     assert "is the most that is suggested" in found.reason
 
 

@@ -49,6 +49,8 @@ def suggest(case: Case, findings: Sequence[Finding], single_best: float = 1.0) -
     probe = _probe_of(case, groups)
     overlap = shared(probe) if probe else None
     total, reason = _total(len(groups), overlap, single_best)
+    if any(one.kind == "different-concepts" for one in findings):
+        reason = f"{reason} It holds only if all are of one concept."
     photos = _by_photos(probe, groups)
     shares = photos or _by_size(case, groups)
     given, reasons = list[float](), list[str]()
