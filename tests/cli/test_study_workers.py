@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import ray_cluster
+import torch
 
 from eleven.cli.main import run
 from eleven.lab.shipped import concept_folder
@@ -38,6 +39,15 @@ def taken(to: Path):
     """What a ledger holds, in its order."""
     with read_ledger(to) as ledger:
         return list(ledger.taken("lab"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As each of two workers has: sums over other numbers of threads differ in their last digits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def compared(to: Path, *more: str):
