@@ -29,7 +29,7 @@ class Sketch:
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
+class Krylov:
     """An orthonormal basis Q, the products W = ΔᵀQ, their Gram matrix, and what ΔW has outside Q: its last block's."""
 
     basis: Float[Tensor, "out n"]
@@ -45,7 +45,7 @@ def sketch(delta: Delta, rank: int, whole: float, block: Float[Tensor, "out k"])
     arise, until what may lack is tolerable.
     """
     transposed, width = delta.T, block.shape[1]
-    space = Space(block[:, :0], block.new_empty(delta.shape[1], 0), torch.zeros(0, 0, dtype=torch.float64), block)
+    space = Krylov(block[:, :0], block.new_empty(delta.shape[1], 0), torch.zeros(0, 0, dtype=torch.float64), block)
     found = None
     for count in range(MOST_BLOCKS):
         if space.basis.shape[1] + width > min(delta.shape):
@@ -55,7 +55,7 @@ def sketch(delta: Delta, rank: int, whole: float, block: Float[Tensor, "out k"])
         gram = _bordered(space.gram, space.products, arisen)
         basis, products = torch.cat([space.basis, fresh], dim=1), torch.cat([space.products, arisen], dim=1)
         rest = delta @ arisen - basis @ gram[:, -width:].to(basis.dtype)
-        space = Space(basis, products, gram, rest)
+        space = Krylov(basis, products, gram, rest)
         found = _ritz(space) if count else None
         if found and found.lacking(rank) <= TOLERANCE * max(whole - found.kept(rank), 1e-12 * whole):
             break
@@ -85,7 +85,7 @@ class Ritz:
         return float((self.moved.diagonal()[:rank] * far / (top - far).clamp(min=CLOSE * top)).sum())
 
 
-def _ritz(space: Space) -> Ritz:
+def _ritz(space: Krylov) -> Ritz:
     width = space.rest.shape[1]
     squares, vectors = torch.linalg.eigh(space.gram)
     squares, vectors = squares.flip(0).clamp(min=1e-30), vectors.flip(1)
@@ -94,7 +94,7 @@ def _ritz(space: Space) -> Ritz:
     return Ritz(squares, vectors, last, last[:, :width].T @ beyond @ last[:, :width])
 
 
-def _leading(space: Space, found: Ritz, rank: int) -> Sketch:
+def _leading(space: Krylov, found: Ritz, rank: int) -> Sketch:
     """The best in the span of W, where ΔW is QXSXᵀ with RYᵀX beside it."""
     width = space.rest.shape[1]
     squares, vectors, last = found.squares[:width], found.vectors[:, :width], found.last[:, :width]

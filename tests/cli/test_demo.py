@@ -97,9 +97,13 @@ def test_arms_are_compared_and_a_dry_run_makes_nothing(words, tmp_path, capsys):
     assert "no picture was made" in told
     assert not (tmp_path / "dry").exists()
     arms = ["--arm", f"{files[0]}:1", "--arm", f"{files[0]}:0.7 {files[1]}:0.7", "--arm", "none"]
-    assert run(["compare", *arms, *fixed, "--to", str(tmp_path / "arms"), "--budget", "24"]) == 0
+    arms += ["--arm", f"{files[0]}:1,negative=0.2"]
+    assert run(["compare", *arms, *fixed, "--to", str(tmp_path / "arms"), "--budget", "32"]) == 0
     study = from_json((tmp_path / "arms" / "results.json").read_text("utf-8"))
-    assert [arm.role for arm in study.arms] == ["given"] * 3
+    assert [arm.role for arm in study.arms] == ["given"] * 4
+    first, *_, guided = ([one.file for one in study.pictures if one.arm == arm] for arm in range(4))
+    assert study.arms[3].share == 0.2
+    assert not {*first} & {*guided}
     assert study.arms[2].strengths == (0.0, 0.0)
     assert study.arms[1].difference is not None
 

@@ -46,6 +46,24 @@ def test_no_verdict_is_of_it():
     assert verdict_of(beside) == verdict_of(without)
 
 
+def test_nothing_is_told_where_what_it_was_made_of_was_not_measured():
+    guided = replace(HALF, strengths=(0.0, 0.42))
+    assert not list(notes_on_guidance((MIX, ALONE, guided), pictures(2, (True, True, True))))
+
+
+def test_a_lone_model_is_compared_with_something_else():
+    raised = replace(arm("a × 1.4", "raised single", (1.33, 0.0), SINGLE), difference=found(-0.1, -0.3, 0.1))
+    half = replace(HALF, strengths=(0.67, 0.0))
+    study_of = [study(arms=arms, winner=0, rival=0) for arms in ((ALONE, raised, half), (ALONE, raised))]
+    assert verdict_of(study_of[0]) == verdict_of(study_of[1])
+
+
+def test_a_share_that_was_asked_for_is_told():
+    given = [replace(MIX, role="given", share=share, name=f"at {share}") for share in (0.35, 1.0)]
+    told = verdict_of(study(arms=(given[0], replace(given[1], difference=None)), winner=0, rival=1)).sentence
+    assert told.startswith("The mix 0.70 + 0.60 with negative × 0.35 is perfect in 46 %")
+
+
 def test_comfyui_is_told_the_share_and_a1111_nothing():
     mix = Mix(parts=(Part(file="a.safetensors", strength=0.6),)).guided(0.3858)
     found = {one.label: one.text for one in snippets_of(mix)}

@@ -203,6 +203,7 @@ def _alone(study: StudyView, arm: Arm) -> str:
 
 def _knobs(study: StudyView, arm: Arm) -> str:
     knobs = [f"{knob.name} × {number(value)}" for knob, value in zip(study.knobs, arm.knobs, strict=False)]
+    knobs += [f"negative × {number(arm.share)}"] if arm.share != 1 else []
     return f" with {', '.join(knobs)}" if knobs else ""
 
 
