@@ -16,7 +16,7 @@ from study_example import World, build
 from eleven.errors import FileError, UsageError
 from eleven.reports.contact import contact_rows
 from eleven.reports.study import Note, Shot, Snippet, Taken
-from eleven.reports.study_measures import Knob
+from eleven.reports.study_measures import Interval, Knob, Rate
 from eleven.reports.study_page import render_page, took, write_report
 from eleven.reports.study_results import from_json, to_json
 from eleven.reports.thumbnails import LADDER, Thumbnails, fitting
@@ -109,6 +109,14 @@ def test_a_study_with_nothing_but_an_arm_has_a_page(made):
     text = render_page(bare, folder)
     assert set(re.findall(r'<section id="(\w+)"', text)) == {"arms", "pictures", "made"}
     assert "Against" not in text
+
+
+def test_arms_of_fewer_shots_are_told(made):
+    folder, study = made
+    assert "or, where no claim depends on it" not in render_page(study, folder)
+    last = replace(study.arms[-1], perfect=Rate(1, 2, Interval(0.1, 0.9)))
+    told = render_page(replace(study, arms=(*study.arms[:-1], last)), folder)
+    assert "or, where no claim depends on it, the first 2 of them: equal prompts" in told
 
 
 def test_names_are_text_and_not_markup(made):
